@@ -1,0 +1,200 @@
+"""Box 4, learning: the loop that brings data, loss, network and optimizer together."""
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from tqdm import tqdm
+
+from dlcourse import checks
+from dlcourse.data import Dataset, Examples, batches
+from dlcourse.losses import Loss
+from dlcourse.network import Network
+from dlcourse.optimization import Optimizer
+
+
+@dataclass
+class History:
+    """What happened in each epoch (lecture item S6): one entry an epoch in every list.
+
+    ``loss`` and ``accuracy`` are running means over the batches of the epoch, during which
+    the network changes and dropout is at work; the validation ones are taken at its end,
+    with the network at rest. Lists that do not apply stay empty: accuracies where there is
+    no class to predict, validation where there is none.
+    """
+
+    loss: list[float] = field(default_factory=list)
+    accuracy: list[float] = field(default_factory=list)
+    validation_loss: list[float] = field(default_factory=list)
+    validation_accuracy: list[float] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+
+    def __repr__(self):
+        last = [
+            f"{name.replace('_', ' ')} {values[-1]:.4f}"
+            for name, values in vars(self).items()
+            if values and name != "seconds"
+        ]
+        return f"History of {len(self.loss)} epochs in {sum(self.seconds):.1f} s; at the end {', '.join(last) or 'nothing'}"
+
+
+class Diverged(FloatingPointError):
+    """The loss stopped being a number; ``history`` holds the epochs before."""
+
+    def __init__(self, message: str, history: History):
+        super().__init__(message)
+        self.history = history
+
+
+class Evaluation(NamedTuple):
+    """The mean loss over examples, and the fraction predicted right (None without classes)."""
+
+    loss: float
+    accuracy: float | None
+
+
+def fit(
+    network: Network,
+    loss: Loss,
+    optimizer: Optimizer,
+    data: Dataset | Examples,
+    *,
+    epochs: int,
+    batch_size: int,
+    rng: np.random.Generator,
+    on_epoch_end: Callable[[Network, History], bool | None] | None = None,
+    progress: bool | None = None,
+) -> History:
+    """Train ``network`` in place and return what happened (lecture items S6, S35).
+
+    Parameters
+    ----------
+    data : a data set, whose validation part is evaluated after each epoch, or the training
+        examples alone. The test part is never touched (correction M5).
+    epochs, batch_size : how often all examples are seen; how many make one update.
+    rng : reshuffles the examples in each epoch and drives dropout.
+    on_epoch_end : called as ``on_epoch_end(network, history)``; learning stops when it
+        returns True.
+    progress : whether to show a progress bar; by default when a person watches.
+
+    Raises
+    ------
+    Diverged
+        When the loss becomes NaN or infinite; the history so far comes with it.
+    TypeError, ValueError
+        When an argument is of the wrong kind or out of range, or the shapes do not fit.
+    """
+    for name, value, kind in (("network", network, Network), ("loss", loss, Loss), ("optimizer", optimizer, Optimizer)):
+        if not isinstance(value, kind):
+            raise TypeError(f"{name} must be a {kind.__name__}, got {value!r}")
+    train, validation = (data.train, data.validation) if isinstance(data, Dataset) else (data, None)
+    if not isinstance(train, Examples):
+        raise TypeError(f"data must be a Dataset or Examples, got {type(data).__name__}")
+    checks.whole("epochs", epochs)
+    checks.whole("batch_size", batch_size)
+    checks.generator("rng", rng)
+
+    history, memory = History(), optimizer.start(network.parameters)
+    classes = predicts_classes(train.y)
+    with _progress_bar(epochs, progress) as bar:
+        for epoch in range(1, epochs + 1):
+            started = time.perf_counter()
+            total, right = 0.0, 0
+            for x, y in batches(train, batch_size, rng):
+                value, prediction = loss_and_gradients(network, loss, x, y, rng)
+                if not np.isfinite(value):
+                    raise Diverged(f"the loss became {value} in epoch {epoch} with {optimizer}: try a smaller learning_rate", history)
+                optimizer.step(network.parameters, network.gradients, memory)
+                total += value * len(x)
+                right += count_right(prediction, y) if classes else 0
+            history.loss.append(total / len(train))
+            if classes:
+                history.accuracy.append(right / len(train))
+            if validation is not None:
+                at_rest = evaluate(network, loss, validation)
+                history.validation_loss.append(at_rest.loss)
+                if classes:
+                    history.validation_accuracy.append(at_rest.accuracy)
+            history.seconds.append(time.perf_counter() - started)
+            bar.set_postfix_str(f"loss {history.loss[-1]:.4f}", refresh=False)
+            bar.update()
+            if on_epoch_end is not None and on_epoch_end(network, history):
+                break
+    return history
+
+
+def loss_and_gradients(network: Network, loss: Loss, x: np.ndarray, y: np.ndarray, rng=None) -> tuple[float, np.ndarray]:
+    """One pass forward and one back, as in training; ``network.gradients`` holds the result.
+
+    Where the loss names the activation that ends the network, the gradient starts at the
+    logits, as p - y (equation ``eq:output-error``).
+
+    Returns
+    -------
+    the mean loss over the examples, and the prediction, (n, k).
+    """
+    value, prediction = _loss_and_prediction(network, loss, x, y, training=True, rng=rng)
+    if _taken_as_one(network, loss):
+        network.backward(loss.gradient_in_logits(prediction, y), layers=-1)
+    else:
+        network.backward(loss.gradient(prediction, y))
+    return value, prediction
+
+
+def evaluate(network: Network, loss: Loss, examples: Examples, batch_size: int = 1000) -> Evaluation:
+    """The mean loss and the accuracy over ``examples``, with the network at rest.
+
+    ``batch_size`` bounds the memory and changes nothing else.
+    """
+    classes = predicts_classes(examples.y)
+    total, right = 0.0, 0
+    for first in range(0, len(examples), checks.whole("batch_size", batch_size)):
+        part = examples[first : first + batch_size]
+        value, prediction = _loss_and_prediction(network, loss, part.x, part.y, training=False)
+        total += value * len(part)
+        right += count_right(prediction, part.y) if classes else 0
+    return Evaluation(total / len(examples), right / len(examples) if classes else None)
+
+
+def predict(network: Network, x: np.ndarray, batch_size: int = 1000) -> np.ndarray:
+    """What the network puts out for examples ``x``, (n, ...), at rest; shape (n, k)."""
+    checks.whole("batch_size", batch_size)
+    return np.concatenate([network.forward(x[first : first + batch_size]) for first in range(0, max(1, len(x)), batch_size)])
+
+
+def predicts_classes(y: np.ndarray) -> bool:
+    """Whether the targets say a class: labels, one-hot rows, or a column of zeros and ones."""
+    if y.ndim == 1 and y.dtype.kind in "iu":
+        return True
+    return y.ndim <= 2 and bool(((y == 0) | (y == 1)).all() and (y.ndim == 1 or y.shape[1] == 1 or (y.sum(axis=1) == 1).all()))
+
+
+def count_right(prediction: np.ndarray, y: np.ndarray) -> int:
+    """How many predictions, (n, k), say the class of ``y``: the largest, or above ½ for k = 1."""
+    if prediction.shape[1] == 1:
+        return int(((prediction > 0.5).ravel() == (y > 0.5).ravel()).sum())
+    labels = y if y.ndim == 1 else y.argmax(axis=1)
+    return int((prediction.argmax(axis=1) == labels).sum())
+
+
+def _taken_as_one(network: Network, loss: Loss) -> bool:
+    return loss.activation is not None and isinstance(network.layers[-1], loss.activation)
+
+
+def _loss_and_prediction(network, loss, x, y, training, rng=None):
+    if _taken_as_one(network, loss):
+        logits = network.forward(x, training, rng, layers=-1)
+        return loss.value_from_logits(logits, y), network.layers[-1].forward(logits)
+    prediction = network.forward(x, training, rng)
+    return loss.value(prediction, y), prediction
+
+
+def _progress_bar(epochs: int, progress: bool | None) -> tqdm:
+    """A bar where a person watches; TQDM_DISABLE=1, which the book's build sets, forbids it."""
+    if progress is None and os.environ.get("TQDM_DISABLE", "0") in ("", "0"):
+        progress = sys.stderr.isatty() or "ipykernel" in sys.modules
+    return tqdm(total=epochs, unit="epoch", disable=not progress)

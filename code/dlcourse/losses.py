@@ -1,0 +1,196 @@
+"""Box 2, the loss function: how wrong a prediction is, and which way is better.
+
+A loss is a value and a gradient, both averaged over the examples of a batch, which is the
+cost J of the lecture (item S16). A loss that belongs to an activation, as cross-entropy
+does to softmax, names it; where that activation ends the network, learning takes the two
+as one function of the logits. Value and gradient are then exact even where a probability
+rounds to zero.
+"""
+
+import numpy as np
+
+from dlcourse import checks
+from dlcourse.network import Layer, Sigmoid, Softmax
+
+
+class Loss:
+    """What every loss is; a subclass gives ``value`` and ``gradient``.
+
+    Parameters of both
+    ------------------
+    prediction : (n, k), what the network puts out.
+    target : what it should have been; each loss says in which shape.
+
+    Both raise ``ValueError`` for shapes that do not fit, and for NaN.
+    """
+
+    activation: type[Layer] | None = None  # the layer with which the loss is taken as one
+
+    def value(self, prediction: np.ndarray, target: np.ndarray) -> float:
+        raise NotImplementedError
+
+    def gradient(self, prediction: np.ndarray, target: np.ndarray) -> np.ndarray:
+        raise NotImplementedError
+
+    def __repr__(self):
+        return f"{type(self).__name__}()"
+
+
+class HalfSquaredError(Loss):
+    """The lecture's ½ Σ_k (f_k - y_k)², summed over outputs, averaged over examples.
+
+    Equation ``eq:half-squared-error``; lecture item S30. ``target`` has the shape of
+    ``prediction``. The sum over a whole data set, the lecture's E (item S55), is n times
+    this value.
+    """
+
+    def value(self, prediction, target):
+        return float(0.5 * (_difference(prediction, target) ** 2).sum() / len(prediction))
+
+    def gradient(self, prediction, target):
+        return _difference(prediction, target) / len(prediction)
+
+
+class MeanSquaredError(Loss):
+    """The mean of (f - y)² over examples and outputs, as Keras's ``mse`` computes it.
+
+    For k outputs it is 2/k times ``HalfSquaredError``; against the lecture's E, which sums
+    over n examples, the factor is 2/(n k) (correction M41). ``target`` has the shape of
+    ``prediction``.
+    """
+
+    def value(self, prediction, target):
+        return float((_difference(prediction, target) ** 2).mean())
+
+    def gradient(self, prediction, target):
+        return 2 * _difference(prediction, target) / np.size(prediction)
+
+
+class CrossEntropy(Loss):
+    """-ln of the probability given to the right class, averaged over examples.
+
+    Equation ``eq:cross-entropy``; lecture item S5; Goodfellow et al., section 6.2.
+    ``prediction`` holds probabilities, (n, k), whose rows sum to one. ``target`` holds
+    labels, (n,) whole numbers below k, or one-hot rows, (n, k). A uniform guess costs ln k.
+    """
+
+    activation = Softmax
+
+    def value(self, prediction, target):
+        prediction = _probabilities(prediction)
+        return _mean_at(-np.log(np.maximum(prediction, np.finfo(prediction.dtype).tiny)), target)
+
+    def gradient(self, prediction, target):
+        prediction = _probabilities(prediction)
+        safe = np.maximum(prediction, np.finfo(prediction.dtype).tiny)
+        return -_one_hot(target, prediction) / safe / len(prediction)
+
+    def value_from_logits(self, logits, target) -> float:
+        """The same, from the logits z before softmax: ln Σ_j exp(z_j) - z_right."""
+        shifted = logits - logits.max(axis=-1, keepdims=True)
+        return _mean_at(np.log(np.exp(shifted).sum(axis=-1, keepdims=True)) - shifted, target)
+
+    def gradient_in_logits(self, prediction, target) -> np.ndarray:
+        """∂J/∂z = (p - y) / n, with no slope of the activation left in it (correction M11).
+
+        Equation ``eq:output-error``.
+        """
+        return (prediction - _one_hot(target, prediction)) / prediction.dtype.type(len(prediction))
+
+
+class BinaryCrossEntropy(Loss):
+    """-y ln p - (1 - y) ln(1 - p), averaged over examples and outputs (correction M1).
+
+    Equation ``eq:binary-cross-entropy``. ``prediction`` holds probabilities of "yes",
+    (n, k), each for itself; ``target`` zeros and ones of the same shape, or (n,) when k = 1.
+    """
+
+    activation = Sigmoid
+
+    def value(self, prediction, target):
+        p, y = _probabilities(prediction, rows=False), _yes_or_no(target, prediction)
+        tiny = np.finfo(p.dtype).tiny
+        return float(-(y * np.log(np.maximum(p, tiny)) + (1 - y) * np.log(np.maximum(1 - p, tiny))).mean())
+
+    def gradient(self, prediction, target):
+        p, y = _probabilities(prediction, rows=False), _yes_or_no(target, prediction)
+        tiny = np.finfo(p.dtype).tiny
+        return ((1 - y) / np.maximum(1 - p, tiny) - y / np.maximum(p, tiny)) / p.size
+
+    def value_from_logits(self, logits, target) -> float:
+        """The same, from the logits z before the sigmoid: ln(1 + exp(z)) - y z."""
+        return float((np.logaddexp(0, logits) - _yes_or_no(target, logits) * logits).mean())
+
+    def gradient_in_logits(self, prediction, target) -> np.ndarray:
+        """∂J/∂z = (p - y) / (n k)."""
+        return (prediction - _yes_or_no(target, prediction)) / prediction.dtype.type(prediction.size)
+
+
+def _difference(prediction, target):
+    prediction, target = np.asarray(prediction), np.asarray(target)
+    if prediction.shape != target.shape or prediction.ndim == 0 or not len(prediction):
+        raise ValueError(
+            f"target must have the shape of prediction, {prediction.shape}, and hold at least one example, got {target.shape}"
+            + ("; one_hot(labels, classes) makes rows of labels" if target.ndim == 1 else "")
+        )
+    checks.finite("target", target)
+    return checks.finite("prediction", prediction) - target
+
+
+def _probabilities(prediction, rows=True):
+    prediction = np.asarray(prediction)
+    if prediction.ndim != 2 or not prediction.size or prediction.dtype.kind != "f":
+        raise ValueError(f"prediction must hold floating-point probabilities of shape (n, k), got {prediction.dtype} of {prediction.shape}")
+    slack = 8 * np.sqrt(np.finfo(prediction.dtype).eps) / 10
+    if not (prediction.min() >= -slack and prediction.max() <= 1 + slack):  # False for NaN, too
+        raise ValueError(f"prediction must hold probabilities from 0 to 1, got values from {prediction.min()} to {prediction.max()}")
+    if rows and np.abs(prediction.sum(axis=1) - 1).max() > max(slack, 1e-3):
+        raise ValueError("prediction must have rows that sum to 1: put a Softmax at the end of the network")
+    return prediction
+
+
+def _labels(target, prediction):
+    """The labels, checked, or None when ``target`` holds one-hot rows."""
+    n, classes = prediction.shape
+    if target.shape == (n, classes) and n:
+        if classes > 1 and not (target.min() >= 0 and np.allclose(target.sum(axis=1), 1, atol=1e-4)):
+            raise ValueError("target must be one-hot: rows of numbers from 0 to 1 that sum to 1")
+        return None
+    if target.shape != (n,) or not n:
+        raise ValueError(f"target must hold {n} labels or one-hot rows of shape {(n, classes)}, got the shape {target.shape}")
+    if target.dtype.kind not in "iu":
+        raise TypeError(f"target must hold labels as whole numbers, got {target.dtype}")
+    if target.min() < 0 or target.max() >= classes:
+        raise ValueError(f"target must hold labels from 0 to {classes - 1}, got {target.min()} to {target.max()}")
+    return target
+
+
+def _mean_at(costs, target):
+    """The mean over examples of the cost at the right class."""
+    target = np.asarray(target)
+    labels = _labels(target, costs)
+    if labels is None:
+        return float((target * costs).sum() / len(costs))
+    return float(costs[np.arange(len(costs)), labels].mean())
+
+
+def _one_hot(target, prediction):
+    """``target`` as rows shaped like ``prediction``, whichever form it came in."""
+    target = np.asarray(target)
+    labels = _labels(target, prediction)
+    if labels is None:
+        return target
+    rows = np.zeros_like(prediction)
+    rows[np.arange(len(rows)), labels] = 1
+    return rows
+
+
+def _yes_or_no(target, prediction):
+    target = np.asarray(target)
+    if target.shape == prediction.shape[:1] and prediction.shape[1:] == (1,):
+        target = target[:, None]
+    if target.shape != prediction.shape:
+        raise ValueError(f"target must have the shape of prediction, {prediction.shape}, got {target.shape}")
+    if not (np.asarray(target >= 0).all() and np.asarray(target <= 1).all()):
+        raise ValueError("target must hold numbers from 0 (no) to 1 (yes)")
+    return target.astype(prediction.dtype)

@@ -1,0 +1,396 @@
+"""Box 3, the network: layers that go forward and backward, and a chain of them.
+
+A layer is two methods. ``forward`` computes its output and keeps what ``backward`` will
+need; ``backward`` receives the gradient of the loss in its output, stores the gradients
+of its own parameters and returns the gradient in its input. Examples are rows throughout:
+arrays have the shape ``(n, ...)``.
+"""
+
+import json
+import os
+import warnings
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from scipy.special import expit
+
+from dlcourse import checks
+
+Initializer = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
+
+
+def glorot_uniform(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Draw weights from U(-a, a) with a² = 6 / (inputs + outputs), Keras's default.
+
+    The signal then keeps its variance through layers that are linear near zero.
+
+    Parameters
+    ----------
+    shape : (..., inputs, outputs); the axes before are those of a kernel's window.
+
+    References
+    ----------
+    Glorot and Bengio, 2010; Goodfellow et al., equation 8.23; lecture items S4, S41.
+    """
+    inputs, outputs = _fans(shape)
+    limit = np.sqrt(6 / (inputs + outputs))
+    return rng.uniform(-limit, limit, shape)
+
+
+def he_normal(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Draw weights from N(0, 2 / inputs), which suits layers followed by ReLU.
+
+    ReLU silences half of its inputs; the factor 2 makes up for it.
+
+    Parameters
+    ----------
+    shape : (..., inputs, outputs); the axes before are those of a kernel's window.
+
+    References
+    ----------
+    He et al., 2015; lecture item S41.
+    """
+    inputs, _ = _fans(shape)
+    return rng.normal(0, np.sqrt(2 / inputs), shape)
+
+
+def _fans(shape: tuple[int, ...]) -> tuple[int, int]:
+    """How many inputs reach an output, and how many outputs an input reaches."""
+    if len(shape) < 2:
+        raise ValueError(f"shape must have at least (inputs, outputs), got {shape}")
+    window = int(np.prod(shape[:-2]))
+    return window * shape[-2], window * shape[-1]
+
+
+INITIALIZERS = {function.__name__: function for function in (glorot_uniform, he_normal)}
+
+
+class Layer:
+    """What every layer is; a subclass gives ``forward`` and ``backward``.
+
+    A layer with parameters names them in ``parameter_names``: the attributes that hold the
+    arrays, in the order in which ``backward`` lists their gradients.
+    """
+
+    parameter_names: tuple[str, ...] = ()
+    known: dict[str, type["Layer"]] = {}  # by name, so that a saved network finds its layers
+
+    def __init_subclass__(cls):
+        Layer.known[cls.__name__] = cls
+
+    def initialize(self, rng: np.random.Generator, dtype=np.float32) -> "Layer":
+        """Draw the parameters, if there are any, and return the layer."""
+        return self
+
+    def output_shape(self, shape: tuple[int, ...] | None) -> tuple[int, ...] | None:
+        """The shape of one example after the layer, given the shape before (None: not known)."""
+        return shape
+
+    def forward(self, x: np.ndarray, training: bool = False, rng=None) -> np.ndarray:
+        raise NotImplementedError
+
+    def backward(self, gradient: np.ndarray, input_gradient: bool = True) -> np.ndarray | None:
+        raise NotImplementedError
+
+    def config(self) -> dict:
+        """The arguments that build this layer again."""
+        return {}
+
+    @property
+    def parameters(self) -> list[np.ndarray]:
+        return [getattr(self, name) for name in self.parameter_names]
+
+    def __repr__(self):
+        return f"{type(self).__name__}({', '.join(str(value) for value in self.config().values())})"
+
+
+class Dense(Layer):
+    """A fully connected layer, y = xW + b, for examples in rows (lecture item S4).
+
+    The lecture writes y = Wx + b for one example in a column; its W is the transpose of
+    ours, as it is of Keras's (correction M10). Equation ``eq:dense``.
+
+    Parameters
+    ----------
+    inputs, outputs : numbers of units; ``weights`` has the shape (inputs, outputs) and
+        ``biases`` (outputs,).
+    initializer : draws the weights; the biases start at zero.
+    """
+
+    parameter_names = ("weights", "biases")
+
+    def __init__(self, inputs: int, outputs: int, initializer: Initializer | str = glorot_uniform):
+        self.inputs = checks.whole("inputs", inputs)
+        self.outputs = checks.whole("outputs", outputs)
+        if isinstance(initializer, str):
+            if initializer not in INITIALIZERS:
+                raise ValueError(f"initializer must be one of {', '.join(INITIALIZERS)} or a function, got {initializer!r}")
+            initializer = INITIALIZERS[initializer]
+        self.initializer = initializer
+        self.weights = self.biases = None
+
+    def initialize(self, rng, dtype=np.float32):
+        self.weights = self.initializer(rng, (self.inputs, self.outputs)).astype(dtype)
+        self.biases = np.zeros(self.outputs, dtype)
+        return self
+
+    def output_shape(self, shape):
+        if shape not in (None, (self.inputs,)):
+            raise ValueError(f"{self} expects examples of shape ({self.inputs},), got {shape} from the layer before")
+        return (self.outputs,)
+
+    def forward(self, x, training=False, rng=None):
+        if self.weights is None:
+            raise ValueError(f"{self} has no weights yet: call initialize(rng), or put it into a Network")
+        if x.ndim != 2 or x.shape[1] != self.inputs:
+            raise ValueError(f"x must have the shape (n, {self.inputs}) for {self}, got {x.shape}")
+        self.x = x
+        return x @ self.weights + self.biases
+
+    def backward(self, gradient, input_gradient=True):
+        self.gradients = [self.x.T @ gradient, gradient.sum(axis=0)]
+        return gradient @ self.weights.T if input_gradient else None
+
+    def config(self):
+        config = {"inputs": self.inputs, "outputs": self.outputs}
+        if self.initializer is not glorot_uniform:
+            config["initializer"] = self.initializer.__name__
+        return config
+
+
+class ReLU(Layer):
+    """max(0, x), element by element; the slope at 0 is taken as 0 (lecture item S36)."""
+
+    def forward(self, x, training=False, rng=None):
+        self.y = np.maximum(x, 0)
+        return self.y
+
+    def backward(self, gradient, input_gradient=True):
+        return gradient * (self.y > 0)
+
+
+class Sigmoid(Layer):
+    """σ(x) = 1 / (1 + exp(-x)), whose slope is σ(1 - σ) ≤ ¼ (lecture items S30, S33)."""
+
+    def forward(self, x, training=False, rng=None):
+        self.y = expit(x)  # SciPy's, since exp(-x) overflows for large negative x
+        return self.y
+
+    def backward(self, gradient, input_gradient=True):
+        return gradient * self.y * (1 - self.y)
+
+
+class Tanh(Layer):
+    """The hyperbolic tangent, whose slope is 1 - tanh² (lecture item S41)."""
+
+    def forward(self, x, training=False, rng=None):
+        self.y = np.tanh(x)
+        return self.y
+
+    def backward(self, gradient, input_gradient=True):
+        return gradient * (1 - self.y**2)
+
+
+class Softmax(Layer):
+    """p_k = exp(z_k) / Σ_j exp(z_j) along the last axis (lecture item S4).
+
+    Equation ``eq:softmax``. Adding a constant to all logits changes nothing, so the largest
+    is subtracted first and nothing overflows. Over a single logit the output is always 1
+    and the gradient always 0 (correction M1).
+    """
+
+    def forward(self, x, training=False, rng=None):
+        exp = np.exp(x - x.max(axis=-1, keepdims=True))
+        self.p = exp / exp.sum(axis=-1, keepdims=True)
+        return self.p
+
+    def backward(self, gradient, input_gradient=True):
+        return self.p * (gradient - (gradient * self.p).sum(axis=-1, keepdims=True))
+
+    def output_shape(self, shape):
+        if shape is not None and shape[-1] == 1:
+            warnings.warn(
+                "Softmax over one unit always gives 1 and has no gradient: use Sigmoid, or two units or more",
+                stacklevel=3,
+            )
+        return shape
+
+
+class Flatten(Layer):
+    """Lay each example out as one row, (n, 28, 28) as (n, 784) (lecture item S3)."""
+
+    def forward(self, x, training=False, rng=None):
+        self.shape = x.shape
+        return x.reshape(len(x), -1)
+
+    def backward(self, gradient, input_gradient=True):
+        return gradient.reshape(self.shape)
+
+    def output_shape(self, shape):
+        return None if shape is None else (int(np.prod(shape)),)
+
+
+class Network:
+    """A chain of layers: the function f(x; θ) of the lecture's third box (item S7).
+
+    Parameters
+    ----------
+    *layers : the layers, from input to output. Their shapes are checked against each other.
+    rng : draws the initial parameters; without it they differ from run to run.
+    dtype : float32 to train, float64 to check gradients.
+
+    Examples
+    --------
+    >>> Network(Dense(784, 10), Softmax())
+    Network(Dense(784, 10), Softmax())  # 7,850 parameters
+    """
+
+    def __init__(self, *layers: Layer, rng: np.random.Generator | None = None, dtype=np.float32):
+        if not layers:
+            raise ValueError("a Network needs at least one layer, got none")
+        for layer in layers:
+            if not isinstance(layer, Layer):
+                raise TypeError(f"layers must be layers, such as Dense(784, 10), got {layer!r}")
+        if len({id(layer) for layer in layers}) < len(layers):
+            raise ValueError("the same layer object stands twice in the network: make a new one for each place")
+        rng = np.random.default_rng() if rng is None else checks.generator("rng", rng)
+        self.layers = list(layers)
+        self.dtype = np.dtype(dtype)
+        self.output_shapes = self._chain_shapes()  # raises when two layers do not fit
+        for layer in layers:
+            layer.initialize(rng, self.dtype)
+
+    def forward(self, x: np.ndarray, training: bool = False, rng=None, layers: int | None = None) -> np.ndarray:
+        """Send examples through the network.
+
+        Parameters
+        ----------
+        x : (n, ...), one example a row.
+        training : whether layers such as dropout are at work; they draw from ``rng``.
+        layers : how many layers to go through; -1 stops before the last. All by default.
+
+        Raises
+        ------
+        ValueError
+            When the shape is not what the first layer expects.
+        """
+        x = np.asarray(x, dtype=self.dtype)
+        for layer in self.layers[:layers]:
+            x = layer.forward(x, training, rng)
+        return x
+
+    __call__ = forward
+
+    def backward(self, gradient: np.ndarray, input_gradient: bool = False, layers: int | None = None):
+        """Send the gradient of the loss back; afterwards ``gradients`` holds the parameters'.
+
+        Parameters
+        ----------
+        gradient : shaped like what ``forward`` returned, ∂loss/∂output.
+        input_gradient : whether to compute and return ∂loss/∂x as well. Training does not
+            need it, and in the first layer it costs as much as the forward pass.
+        layers : the same as in ``forward``.
+        """
+        going = self.layers[:layers]
+        first = next((place for place, layer in enumerate(going) if layer.parameter_names), len(going))
+        for place in reversed(range(len(going))):
+            if place < first and not input_gradient:
+                break
+            gradient = going[place].backward(gradient, input_gradient or place > first)
+        return gradient if input_gradient else None
+
+    @property
+    def parameters(self) -> list[np.ndarray]:
+        """The arrays that learning changes, in place, from the first layer to the last."""
+        return [array for layer in self.layers for array in layer.parameters]
+
+    @property
+    def gradients(self) -> list[np.ndarray]:
+        """The gradients of the last ``backward``, in the order of ``parameters``."""
+        return [array for layer in self.layers if layer.parameter_names for array in layer.gradients]
+
+    @property
+    def parameter_count(self) -> int:
+        return sum(array.size for array in self.parameters)
+
+    def _chain_shapes(self) -> list[tuple[int, ...] | None]:
+        """The shape of one example after each layer, None where it depends on the input."""
+        shapes, shape = [], None
+        for layer in self.layers:
+            shape = layer.output_shape(shape)
+            shapes.append(shape)
+        return shapes
+
+    def summary(self) -> str:
+        """A table: each layer, the shape of its output for n examples, its parameters."""
+        rows = [("layer", "output", "parameters")]
+        for layer, shape in zip(self.layers, self.output_shapes):
+            shown = "?" if shape is None else ", ".join(str(size) for size in shape)
+            count = sum(array.size for array in layer.parameters)
+            rows.append((repr(layer), f"(n, {shown})", f"{count:,}"))
+        rows.append(("total", "", f"{self.parameter_count:,}"))
+        wide, middle, right = (max(map(len, column)) for column in zip(*rows))
+        return "\n".join(f"{a:<{wide}}  {b:<{middle}}  {c:>{right}}" for a, b, c in rows)
+
+    def save(self, path: str | os.PathLike) -> Path:
+        """Write layers and parameters to an ``.npz`` file, whole or not at all.
+
+        Raises
+        ------
+        ValueError
+            When ``path`` does not end in ``.npz``.
+        """
+        path = _npz(path)
+        layers = json.dumps([[type(layer).__name__, layer.config()] for layer in self.layers])
+        arrays = {f"parameter_{place}": array for place, array in enumerate(self.parameters)}
+        partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+        try:
+            with open(partial, "wb") as file:
+                np.savez(file, layers=layers, dtype=self.dtype.name, **arrays)
+            os.replace(partial, path)
+        finally:
+            partial.unlink(missing_ok=True)
+        return path
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> "Network":
+        """Read a network that ``save`` wrote. Nothing in the file is ever executed.
+
+        Raises
+        ------
+        FileNotFoundError
+            When there is no such file.
+        ValueError
+            When it is no saved network, is damaged, or names a layer that is not defined.
+        """
+        path = _npz(path)
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                saved = dict(file)
+            layers = json.loads(str(saved["layers"]))
+            kinds = [(Layer.known[name], config) for name, config in layers]
+            network = cls(*(kind(**config) for kind, config in kinds), dtype=str(saved["dtype"]))
+            arrays = [saved[f"parameter_{place}"] for place in range(len(network.parameters))]
+        except FileNotFoundError:
+            raise
+        except KeyError as missing:
+            raise ValueError(f"{path} names {missing}, which is unknown here: import the module that defines it, or save the network again") from None
+        except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
+            raise ValueError(f"{path} is no saved network or is damaged: {error}") from None
+        for parameter, array in zip(network.parameters, arrays):
+            if parameter.shape != array.shape:
+                raise ValueError(f"{path} is damaged: a parameter has the shape {array.shape}, expected {parameter.shape}")
+            parameter[...] = array
+        return network
+
+    def __repr__(self):
+        return f"Network({', '.join(map(repr, self.layers))})  # {self.parameter_count:,} parameters"
+
+
+def _npz(path: str | os.PathLike) -> Path:
+    path = Path(path)
+    if path.suffix != ".npz":
+        raise ValueError(f"path must end in .npz, got {path.name!r}")
+    return path

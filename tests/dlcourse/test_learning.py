@@ -1,0 +1,233 @@
+import numpy as np
+import pytest
+from gradients import central_difference, relative_error
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dlcourse.data import Dataset, Examples, Provenance, one_hot
+from dlcourse.learning import Diverged, Evaluation, History, count_right, evaluate, fit, loss_and_gradients, predict, predicts_classes
+from dlcourse.losses import BinaryCrossEntropy, CrossEntropy, HalfSquaredError, MeanSquaredError
+from dlcourse.network import Dense, Network, ReLU, Sigmoid, Softmax, Tanh
+from dlcourse.optimization import SGD, RMSProp
+from dlcourse.regularization import Dropout
+
+
+def rng(seed=0):
+    return np.random.default_rng(seed)
+
+
+def clusters(n=300, seed=0, classes=3):
+    """Gaussian clusters that a linear network separates."""
+    r = rng(seed)
+    y = r.integers(classes, size=n)
+    centres = 4 * np.eye(classes, 5)
+    return Examples((centres[y] + r.normal(size=(n, 5))).astype(np.float32), y)
+
+
+def softmax_regression(seed=0, dtype=np.float32):
+    return Network(Dense(5, 3), Softmax(), rng=rng(seed), dtype=dtype)
+
+
+def settings_of(epochs=5, seed=1, **more):
+    return {"epochs": epochs, "batch_size": 32, "rng": rng(seed), **more}
+
+
+# The whole network's gradient, for each loss, fused with its activation or not
+
+
+@pytest.mark.parametrize(
+    "loss, last, target",
+    [
+        (CrossEntropy(), Softmax(), "labels"),
+        (CrossEntropy(), Softmax(), "one-hot"),
+        (BinaryCrossEntropy(), Sigmoid(), "one-hot"),
+        (HalfSquaredError(), Sigmoid(), "one-hot"),
+        (MeanSquaredError(), Softmax(), "one-hot"),
+        (MeanSquaredError(), Tanh(), "one-hot"),
+    ],
+    ids=str,
+)
+def test_gradients_of_a_network_equal_central_differences(loss, last, target):
+    r = rng(3)
+    network = Network(Dense(4, 6), Tanh(), Dense(6, 3), last, rng=r, dtype=np.float64)
+    x, y = r.normal(size=(7, 4)), r.integers(3, size=7)
+    y = one_hot(y, 3).astype(np.float64) if target == "one-hot" else y
+    loss_and_gradients(network, loss, x, y)
+    for parameter, gradient in zip(network.parameters, network.gradients):
+        numeric = central_difference(lambda: loss.value(network(x), y), parameter)
+        assert relative_error(gradient, numeric) < 1e-6
+
+
+def test_a_network_that_is_surely_wrong_still_has_a_gradient():
+    """Taken as one with softmax, cross-entropy learns where a probability rounds to zero."""
+    network = softmax_regression()
+    network.layers[0].weights[:] = 0
+    network.layers[0].biases[:] = [1000, 0, 0]
+    value, _ = loss_and_gradients(network, CrossEntropy(), np.zeros((1, 5)), np.array([1]))
+    assert value == 1000
+    np.testing.assert_array_equal(network.gradients[1], [1, -1, 0])
+
+
+# fit
+
+
+def test_fit_learns_and_tells():
+    data = Dataset(clusters(), clusters(60, 1), clusters(60, 2), Provenance("clusters", "made here", {}))
+    network = softmax_regression()
+    before = evaluate(network, CrossEntropy(), data.train)
+    history = fit(network, CrossEntropy(), SGD(0.1), data, **settings_of(8))
+    assert all(len(values) == 8 for values in vars(history).values())
+    assert history.loss[-1] < history.loss[0] < before.loss
+    assert history.validation_accuracy[-1] > 0.9
+    assert (history.validation_loss[-1], history.validation_accuracy[-1]) == evaluate(network, CrossEntropy(), data.validation)
+    assert min(history.seconds) > 0
+    assert f"History of 8 epochs in {sum(history.seconds):.1f} s" in repr(history)
+
+
+def test_the_history_of_the_first_epoch_by_hand():
+    """One batch an epoch: the running mean is the loss before the update."""
+    data, network = clusters(32), softmax_regression()
+    expected = evaluate(network, CrossEntropy(), data)
+    history = fit(network, CrossEntropy(), SGD(0.1), data, epochs=1, batch_size=32, rng=rng())
+    assert history.loss[0] == pytest.approx(expected.loss, rel=1e-5)
+    assert history.accuracy[0] == expected.accuracy
+    assert history.validation_loss == history.validation_accuracy == []
+
+
+def test_the_same_seed_gives_the_same_history():
+    def train(seed):
+        network = Network(Dense(5, 8), ReLU(), Dropout(0.3), Dense(8, 3), Softmax(), rng=rng())
+        return fit(network, CrossEntropy(), RMSProp(), clusters(), **settings_of(seed=seed)).loss
+
+    assert train(1) == train(1) != train(2)
+
+
+def test_fit_sees_each_example_once_an_epoch_also_in_an_uneven_last_batch():
+    class Recording(HalfSquaredError):
+        seen: list = []
+
+        def value(self, prediction, target):
+            self.seen.append(target.copy())
+            return super().value(prediction, target)
+
+    x = np.arange(10, dtype=np.float32)[:, None]
+    fit(Network(Dense(1, 1), rng=rng()), Recording(), SGD(1e-9), Examples(x, x), epochs=2, batch_size=4, rng=rng())
+    assert [len(y) for y in Recording.seen] == [4, 4, 2] * 2
+    first, second = np.concatenate(Recording.seen[:3]), np.concatenate(Recording.seen[3:])
+    assert sorted(first.ravel()) == sorted(second.ravel()) == sorted(x.ravel())
+    assert not np.array_equal(first, second)
+
+
+def test_labels_and_one_hot_learn_the_same():
+    a, b, data = softmax_regression(), softmax_regression(), clusters()
+    one = fit(a, CrossEntropy(), SGD(0.1), data, **settings_of())
+    two = fit(b, CrossEntropy(), SGD(0.1), Examples(data.x, one_hot(data.y, 3)), **settings_of())
+    np.testing.assert_allclose(one.loss, two.loss, rtol=1e-5)
+    assert one.accuracy == two.accuracy
+
+
+def test_a_yes_or_no_question():
+    data = clusters(classes=2)
+    network = Network(Dense(5, 1), Sigmoid(), rng=rng())
+    history = fit(network, BinaryCrossEntropy(), SGD(0.5), data, **settings_of(10))
+    assert history.accuracy[-1] > 0.95
+    assert evaluate(network, BinaryCrossEntropy(), data).accuracy == ((predict(network, data.x)[:, 0] > 0.5) == data.y).mean()
+
+
+def test_a_regression_has_no_accuracy():
+    x = rng().normal(size=(50, 2)).astype(np.float32)
+    history = fit(Network(Dense(2, 1), rng=rng()), MeanSquaredError(), SGD(0.1), Examples(x, x[:, :1] * 2), **settings_of(20))
+    assert history.accuracy == [] and history.loss[-1] < 0.01
+    assert "accuracy" not in repr(history)
+
+
+def test_training_stops_when_it_is_told():
+    calls = []
+
+    def stop(network, history):
+        calls.append(len(history.loss))
+        return len(history.loss) == 3
+
+    history = fit(softmax_regression(), CrossEntropy(), SGD(), clusters(), **settings_of(on_epoch_end=stop))
+    assert calls == [1, 2, 3] and len(history.loss) == 3
+
+
+def test_divergence_is_an_error_that_keeps_the_history():
+    x = rng().normal(size=(64, 2)).astype(np.float32)
+    with np.errstate(over="ignore", invalid="ignore"), pytest.raises(Diverged, match=r"in epoch \d+ with SGD\(learning_rate=4.0\)") as error:
+        fit(Network(Dense(2, 1), rng=rng()), MeanSquaredError(), SGD(4.0), Examples(x, x[:, :1]), **settings_of(100))
+    assert 0 < len(error.value.history.loss) < 100 and np.isfinite(error.value.history.loss).all()
+
+
+# evaluate, predict, accuracy
+
+
+@settings(deadline=None)
+@given(st.integers(1, 40), st.integers(1, 50))
+def test_the_batch_size_of_evaluation_changes_nothing(n, batch_size):
+    network, data = softmax_regression(dtype=np.float64), clusters(n)
+    whole, parts = evaluate(network, CrossEntropy(), data), evaluate(network, CrossEntropy(), data, batch_size)
+    assert parts.loss == pytest.approx(whole.loss) and parts.accuracy == whole.accuracy
+    np.testing.assert_allclose(predict(network, data.x, batch_size), network(data.x), rtol=1e-9)
+    assert isinstance(parts, Evaluation)
+
+
+@pytest.mark.parametrize(
+    "y, classes",
+    [
+        (np.array([0, 2, 1]), True),
+        (np.eye(3), True),
+        (np.array([[0.0], [1.0]]), True),
+        (np.array([0.0, 1.0]), True),
+        (np.array([0.5, 1.0]), False),
+        (np.ones((2, 3)), False),
+        (np.zeros((2, 4, 4)), False),
+    ],
+)
+def test_what_counts_as_classes(y, classes):
+    assert predicts_classes(y) is classes
+
+
+def test_counting_right_answers():
+    p = np.array([[0.6, 0.4], [0.2, 0.8], [0.9, 0.1]])
+    assert count_right(p, np.array([0, 1, 1])) == 2
+    assert count_right(p, np.eye(2)[[0, 1, 1]]) == 2
+    assert count_right(np.array([[0.6], [0.2]]), np.array([1, 1])) == 1
+
+
+def test_a_bar_shows_only_where_a_person_watches(capfd, monkeypatch):
+    arguments = (softmax_regression(), CrossEntropy(), SGD(), clusters())
+    fit(*arguments, **settings_of(1))  # stderr is no terminal here
+    monkeypatch.setenv("TQDM_DISABLE", "1")
+    assert capfd.readouterr().err == ""
+    fit(*arguments, **settings_of(1, progress=True))
+    assert "epoch" in capfd.readouterr().err
+
+
+# Bad input
+
+good = (softmax_regression(), CrossEntropy(), SGD(), clusters())
+
+
+@pytest.mark.parametrize(
+    "arguments, more, error, message",
+    [
+        (("net", *good[1:]), {}, TypeError, "network must be a Network, got 'net'"),
+        ((good[0], "crossentropy", *good[2:]), {}, TypeError, "loss must be a Loss"),
+        ((good[0], CrossEntropy, *good[2:]), {}, TypeError, "loss must be a Loss"),
+        ((*good[:2], RMSProp, good[3]), {}, TypeError, "optimizer must be a Optimizer|optimizer must be an Optimizer"),
+        ((*good[:3], good[3].x), {}, TypeError, "data must be a Dataset or Examples, got ndarray"),
+        (good, {"epochs": 0}, ValueError, "epochs must be at least 1, got 0"),
+        (good, {"batch_size": 12.5}, TypeError, "batch_size must be a whole number, got float"),
+        (good, {"rng": 3}, TypeError, "rng must be a numpy.random.Generator.*got 3"),
+        ((*good[:3], Examples(np.ones((4, 6), np.float32), np.zeros(4, int))), {}, ValueError, r"\(n, 5\).*got"),
+        ((*good[:3], Examples(np.ones((4, 5), np.float32), np.full(4, 3))), {}, ValueError, "labels from 0 to 2, got 3"),
+    ],
+)
+def test_bad_input_is_named(arguments, more, error, message):
+    with pytest.raises(error, match=message):
+        fit(*arguments, **{**settings_of(), **more})
+
+
+def test_histories_start_empty():
+    assert History() == History([], [], [], [], []) and "nothing" in repr(History())

@@ -1,0 +1,239 @@
+import json
+
+import numpy as np
+import pytest
+from gradients import central_difference, relative_error
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from dlcourse.network import Dense, Flatten, Layer, Network, ReLU, Sigmoid, Softmax, Tanh, glorot_uniform, he_normal
+from dlcourse.regularization import Dropout
+
+sizes = st.integers(1, 6)
+
+
+def rng(seed=0):
+    return np.random.default_rng(seed)
+
+
+# Gradients
+
+
+@given(n=sizes, inputs=sizes, outputs=sizes, seed=st.integers(0, 99), layer=st.sampled_from([ReLU, Sigmoid, Tanh, Softmax, Flatten]))
+def test_backward_equals_central_differences(n, inputs, outputs, seed, layer):
+    """In the input, the weights and the biases, to 1e-6 in float64."""
+    r = rng(seed)
+    last = [layer()] if layer is not Softmax or outputs > 1 else [Tanh()]
+    network = Network(Dense(inputs, outputs), *last, rng=r, dtype=np.float64)
+    network.layers[0].biases[:] = r.normal(size=outputs)
+    x, direction = r.normal(size=(n, inputs)), r.normal(size=(n, outputs))
+    if layer is ReLU:  # central differences need a distance from the kink
+        hidden = network.layers[0].forward(x)
+        if np.abs(hidden).min() < 1e-3:
+            return
+
+    def value():
+        return float((network.forward(x) * direction).sum())
+
+    value()
+    in_x = network.backward(direction, input_gradient=True)
+    for array, gradient in zip([x, *network.parameters], [in_x, *network.gradients]):
+        assert relative_error(gradient, central_difference(value, array)) < 1e-6 or np.abs(gradient).max() < 1e-9
+
+
+def test_the_input_gradient_is_computed_only_when_asked_for():
+    network = Network(Flatten(), Dense(4, 3), ReLU(), Dense(3, 2), rng=rng())
+    network.forward(np.ones((5, 2, 2)))
+    assert network.backward(np.ones((5, 2), np.float32)) is None
+    with_input = network.gradients
+    assert network.backward(np.ones((5, 2), np.float32), input_gradient=True).shape == (5, 2, 2)
+    for a, b in zip(network.gradients, with_input):
+        np.testing.assert_array_equal(a, b)
+
+
+# Softmax (S4)
+
+
+@given(hnp.arrays(np.float64, (3, 5), elements=st.floats(-1e3, 1e3)), st.floats(-1e3, 1e3))
+def test_softmax_is_a_distribution_that_a_constant_does_not_change(z, c):
+    p = Softmax().forward(z)
+    np.testing.assert_allclose(p.sum(axis=1), 1, rtol=1e-12)
+    np.testing.assert_allclose(Softmax().forward(z + c), p, atol=1e-9)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_softmax_at_extreme_logits(dtype):
+    with np.errstate(over="raise", invalid="raise", divide="raise"):
+        p = Softmax().forward(np.array([[1000, -1000, 0], [-1e30, -1e30, -1e30]], dtype))
+    np.testing.assert_allclose(p, [[1, 0, 0], [1 / 3] * 3], rtol=1e-6)
+
+
+@pytest.mark.parametrize("z", [-1e4, -50.0, 0.0, 50.0, 1e4])
+def test_sigmoid_at_extreme_inputs(z):
+    with np.errstate(over="raise", invalid="raise"):
+        y = Sigmoid().forward(np.array([[z]]))
+    assert y[0, 0] == pytest.approx(0.5 * (1 + np.tanh(z / 2)), abs=1e-15)
+
+
+def test_softmax_over_one_unit_warns_and_is_one():
+    """The lecture's slip M1."""
+    with pytest.warns(UserWarning, match="always gives 1"):
+        network = Network(Dense(4, 1), Softmax(), rng=rng())
+    x = rng().normal(size=(7, 4))
+    np.testing.assert_array_equal(network(x), np.ones((7, 1)))
+    network.backward(np.ones((7, 1), np.float32))
+    assert all((gradient == 0).all() for gradient in network.gradients)
+
+
+# Counting and shapes
+
+
+def test_the_lectures_network_has_7850_parameters():
+    assert Network(Dense(784, 10), Softmax()).parameter_count == 7850
+
+
+def test_summary_and_repr():
+    network = Network(Flatten(), Dense(784, 10, he_normal), Softmax(), rng=rng())
+    lines = network.summary().splitlines()
+    assert [line.split("  ")[0].strip() for line in lines] == ["layer", "Flatten()", "Dense(784, 10, he_normal)", "Softmax()", "total"]
+    assert lines[2].split()[-1] == lines[-1].split()[-1] == "7,850"
+    assert "(n, 10)" in lines[2] and "(n, ?)" in lines[1]
+    assert repr(network) == "Network(Flatten(), Dense(784, 10, he_normal), Softmax())  # 7,850 parameters"
+
+
+@given(n=sizes, units=st.lists(sizes, min_size=2, max_size=4), dtype=st.sampled_from([np.float32, np.float64]))
+def test_a_chain_of_any_sizes_keeps_rows_and_type(n, units, dtype):
+    network = Network(*(Dense(a, b) for a, b in zip(units, units[1:])), rng=rng(), dtype=dtype)
+    y = network(np.ones((n, units[0]), np.uint8))
+    assert y.shape == (n, units[-1]) and y.dtype == dtype
+    assert network.output_shapes[-1] == (units[-1],)
+
+
+@given(order=st.permutations(range(6)))
+def test_examples_do_not_see_each_other(order):
+    network = Network(Dense(3, 4), Tanh(), Dense(4, 2), Softmax(), rng=rng(), dtype=np.float64)
+    x = rng(1).normal(size=(6, 3))
+    np.testing.assert_allclose(network(x[order]), network(x)[order], rtol=1e-12)
+
+
+# Initial parameters
+
+
+@pytest.mark.parametrize("shape", [(300, 200), (5, 5, 30, 40)])
+def test_initializers_have_their_variance(shape):
+    window = np.prod(shape[:-2])
+    glorot, he = glorot_uniform(rng(), shape), he_normal(rng(), shape)
+    assert glorot.var() == pytest.approx(2 / (window * (shape[-2] + shape[-1])), rel=0.03)
+    assert np.abs(glorot).max() <= np.sqrt(6 / (window * (shape[-2] + shape[-1])))
+    assert he.var() == pytest.approx(2 / (window * shape[-2]), rel=0.03)
+
+
+def test_the_generator_decides_the_parameters():
+    a, b, c = (Network(Dense(5, 4), rng=rng(seed)) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(a.parameters[0], b.parameters[0])
+    assert not np.array_equal(a.parameters[0], c.parameters[0])
+
+
+# Saving
+
+
+def full_network(seed=0, dtype=np.float32):
+    return Network(
+        Flatten(), Dense(4, 5, he_normal), ReLU(), Dropout(0.2), Dense(5, 3), Tanh(), Dense(3, 3), Sigmoid(), Dense(3, 2), Softmax(),
+        rng=rng(seed), dtype=dtype,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_saved_network_comes_back_the_same(tmp_path, dtype):
+    network = full_network(dtype=dtype)
+    loaded = Network.load(network.save(tmp_path / "network.npz"))
+    x = rng(2).normal(size=(6, 2, 2))
+    np.testing.assert_array_equal(loaded(x), network(x))
+    assert repr(loaded) == repr(network) and loaded.dtype == dtype
+    assert [path.name for path in tmp_path.iterdir()] == ["network.npz"]
+
+
+def test_saving_over_a_file_that_fails_leaves_it_whole(tmp_path):
+    path = full_network().save(tmp_path / "network.npz")
+    before = path.read_bytes()
+
+    class Unwritable(Layer):
+        parameter_names = ("weights",)
+
+        @property
+        def weights(self):
+            raise OSError("disk full")
+
+    broken = full_network(1)
+    broken.layers.append(Unwritable())
+    with pytest.raises(OSError, match="disk full"):
+        broken.save(path)
+    assert path.read_bytes() == before and len(list(tmp_path.iterdir())) == 1
+
+
+def test_loading_never_unpickles(tmp_path):
+    path = tmp_path / "evil.npz"
+    with open(path, "wb") as file:
+        np.savez(file, layers=np.array([{"a": 1}], dtype=object), dtype="float32")
+    with pytest.raises(ValueError, match="evil.npz"):
+        Network.load(path)
+
+
+def damaged(kind, path):
+    if kind == "truncated":
+        path.write_bytes(path.read_bytes()[:-200])
+    elif kind == "text":
+        path.write_text("hello")
+    elif kind == "empty":
+        path.write_bytes(b"")
+    else:
+        saved = dict(np.load(path, allow_pickle=False))
+        if kind == "unknown layer":
+            saved["layers"] = json.dumps([["Telepathy", {}]])
+        elif kind == "wrong shape":
+            saved["parameter_0"] = np.ones((2, 2), np.float32)
+        elif kind == "missing parameter":
+            del saved["parameter_3"]
+        np.savez(path, **saved)
+
+
+@pytest.mark.parametrize("kind", ["truncated", "text", "empty", "unknown layer", "wrong shape", "missing parameter"])
+def test_a_damaged_file_is_named(tmp_path, kind):
+    path = full_network().save(tmp_path / "network.npz")
+    damaged(kind, path)
+    with pytest.raises(ValueError, match="network.npz"):
+        Network.load(path)
+
+
+def test_load_and_save_name_a_wrong_path(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        Network.load(tmp_path / "none.npz")
+    with pytest.raises(ValueError, match="must end in .npz, got 'network.pkl'"):
+        full_network().save(tmp_path / "network.pkl")
+
+
+# Bad input
+
+
+@pytest.mark.parametrize(
+    "make, error, message",
+    [
+        (lambda: Dense(0, 3), ValueError, "inputs must be at least 1, got 0"),
+        (lambda: Dense(3, 2.5), TypeError, "outputs must be a whole number, got float"),
+        (lambda: Dense(3, True), TypeError, "outputs must be a whole number, got bool"),
+        (lambda: Dense(3, 2, "xavier"), ValueError, "glorot_uniform, he_normal.*got 'xavier'"),
+        (lambda: Dense(3, 2).forward(np.ones((1, 3))), ValueError, "no weights yet"),
+        (lambda: Network(), ValueError, "at least one layer"),
+        (lambda: Network(Dense), TypeError, "layers must be layers"),
+        (lambda: Network(Dense(784, 512), Dense(500, 10)), ValueError, r"expects examples of shape \(500,\), got \(512,\)"),
+        (lambda: Network(*[Dense(2, 2)] * 2), ValueError, "same layer object"),
+        (lambda: Network(Dense(2, 2), rng=0), TypeError, "rng must be a numpy.random.Generator"),
+        (lambda: Network(Dense(784, 10))(np.ones((5, 28, 28))), ValueError, r"\(n, 784\).*got \(5, 28, 28\)"),
+        (lambda: glorot_uniform(rng(), (3,)), ValueError, r"\(inputs, outputs\), got \(3,\)"),
+    ],
+)
+def test_bad_input_is_named(make, error, message):
+    with pytest.raises(error, match=message):
+        make()
