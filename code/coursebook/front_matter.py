@@ -1,0 +1,51 @@
+"""The YAML block that opens a page."""
+
+import json
+
+import yaml
+
+__all__ = ["read", "replace"]
+
+
+def _end(lines: list[str]) -> int | None:
+    """Index of the line that closes the block, None without a block."""
+    if not lines or not lines[0].startswith("---"):
+        return None
+    return next(
+        (i for i, line in enumerate(lines[1:], 1) if line.startswith(("---", "..."))), None
+    )
+
+
+def read(source: str) -> dict:
+    """The front matter of a page's source; empty when there is none or it is malformed.
+
+    A malformed block is not reported here: the MyST parser does that.
+    """
+    lines = source.split("\n")
+    end = _end(lines)
+    if end is None:
+        return {}
+    try:
+        metadata = yaml.safe_load("\n".join(lines[1:end]))
+    except yaml.YAMLError:
+        return {}
+    return metadata if isinstance(metadata, dict) else {}
+
+
+def replace(source: str, metadata: dict) -> str:
+    """The source with another front matter, and with the same number of lines.
+
+    The numbers of the lines must stay, for warnings name them. So the block becomes a
+    single line of JSON, which is YAML, followed by blank lines.
+
+    Raises
+    ------
+    ValueError
+        If the source opens without front matter.
+    """
+    lines = source.split("\n")
+    end = _end(lines)
+    if end is None or end < 2:
+        raise ValueError(f"source must open with front matter, came {lines[:1]}")
+    block = [json.dumps(metadata, ensure_ascii=False, default=str), *[""] * (end - 2)]
+    return "\n".join([lines[0], *block, *lines[end:]])

@@ -1,0 +1,85 @@
+"""Problems that fail the build: every run, with page and line in the last lines.
+
+Sphinx alone forgets. A page that was read with a warning counts as read, so that the next
+run is quiet and passes, and without ``-W`` the first one passes too. Here a problem gives a
+non-zero exit code in any case, and a build with problems or warnings is read again.
+"""
+
+import traceback
+from pathlib import Path
+from typing import NoReturn
+
+from sphinx.application import ENV_PICKLE_FILENAME, Sphinx
+from sphinx.environment import BuildEnvironment
+from sphinx.errors import SphinxError
+from sphinx.util import logging
+
+__all__ = ["report", "setup"]
+
+logger = logging.getLogger(__name__)
+
+
+def report(env: BuildEnvironment, message: str, line: int | None = None) -> None:
+    """Fail the build because of the page that is being read.
+
+    Parameters
+    ----------
+    env
+        Sphinx's environment; it knows the page.
+    message
+        One line: what is wrong, what came, what was expected.
+    line
+        The line of the page's source, counted from 1, where there is one.
+    """
+    docname = env.docname
+    logger.error(message, location=(docname, line))
+    _problems(env).setdefault(docname, []).append((line or 0, message))
+
+
+def _problems(env: BuildEnvironment) -> dict[str, list[tuple[int, str]]]:
+    # Kept in the environment, which is stored between builds and merged between processes.
+    if not hasattr(env, "coursebook_problems"):
+        env.coursebook_problems = {}
+    return env.coursebook_problems
+
+
+def _forget(app: Sphinx, env: BuildEnvironment, docname: str) -> None:
+    _problems(env).pop(docname, None)
+
+
+def _merge(app: Sphinx, env: BuildEnvironment, docnames: list[str], other: BuildEnvironment) -> None:
+    _problems(env).update({name: found for name, found in _problems(other).items() if name in docnames})
+
+
+def _finish(app: Sphinx, exception: Exception | None) -> None:
+    if exception is not None:
+        _stop(app, exception)
+    found = _problems(app.env)
+    if found or app._warncount:
+        Path(app.doctreedir, ENV_PICKLE_FILENAME).unlink(missing_ok=True)
+    if not found:
+        return
+    app.statuscode = 1
+    lines = [
+        f"{app.env.doc2path(docname, base=False)}{f':{line}' if line else ''}: {message}"
+        for docname in sorted(found)
+        for line, message in found[docname]
+    ]
+    logger.error("\n".join(["the book has problems:", *lines]))
+
+
+def _stop(app: Sphinx, exception: Exception) -> NoReturn:
+    # Jupyter Book would end with forty lines of its own calls, and no page. Sphinx has
+    # already dropped its stored environment, so the next run reads everything again.
+    exception = getattr(exception, "orig_exc", None) or exception  # Sphinx wraps handlers' errors
+    if not isinstance(exception, SphinxError):
+        traceback.print_exception(exception)
+    docname = app.env.temp_data.get("docname")
+    page = f"{app.env.doc2path(docname, base=False)}: " if docname else ""
+    raise SystemExit(f"{page}{type(exception).__name__}: {exception}")
+
+
+def setup(app: Sphinx) -> None:
+    app.connect("env-purge-doc", _forget)
+    app.connect("env-merge-info", _merge)
+    app.connect("build-finished", _finish, priority=900)  # after everyone who may warn

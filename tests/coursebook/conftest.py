@@ -1,0 +1,128 @@
+"""Tiny books, built in this process with the book's own configuration."""
+
+import contextlib
+import io
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+from jupyter_book.sphinx import build_sphinx
+
+from coursebook import execution
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass
+class Result:
+    """How a build ended: its exit status, and what it printed, without colours."""
+
+    status: object
+    output: str
+
+    def __post_init__(self) -> None:
+        self.output = re.sub(r"\x1b\[[0-9;]*m", "", self.output)
+
+    @property
+    def last_lines(self) -> str:
+        return "\n".join(self.output.strip().splitlines()[-12:])
+
+
+class Book:
+    """A folder with the real ``_config.yml``, pages and a package of its own."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.write("_config.yml", (ROOT / "_config.yml").read_text(encoding="utf-8"))
+        self.write("requirements.txt", "numpy==2\n")
+        self.write("book/references.bib", "")
+        self.write("book/_static/coursebook.css", "")
+        self.write("code/dlcourse/__init__.py", "")
+        self.pages: list[str] = []
+        self.page("index", "# A book\n\nNothing runs here.\n")
+
+    def write(self, path: str, text: str) -> Path:
+        file = self.root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(dedent(text), encoding="utf-8")
+        return file
+
+    def replace(self, path: str, old: str, new: str) -> None:
+        file = self.root / path
+        text = file.read_text(encoding="utf-8")
+        assert old in text
+        file.write_text(text.replace(old, new), encoding="utf-8")
+
+    def page(self, name: str, text: str) -> None:
+        """Write a page, and list it in the table of contents."""
+        self.write(f"book/{name}.md", text)
+        if name not in self.pages:
+            self.pages.append(name)
+        chapters = "".join(f"  - file: book/{name}\n" for name in self.pages[1:])
+        toc = "format: jb-book\nroot: book/index\n" + (f"chapters:\n{chapters}" if chapters else "")
+        self.write("_toc.yml", toc)
+
+    def build(self, strict: bool = False) -> Result:
+        """What ``jupyter-book build .`` does, with ``-W --keep-going`` where strict."""
+        output = io.StringIO()
+        with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
+            try:
+                status = build_sphinx(
+                    str(self.root),
+                    str(self.root / "_build/html"),
+                    noconfig=True,
+                    path_config=str(self.root / "_config.yml"),
+                    confoverrides={
+                        "external_toc_path": str(self.root / "_toc.yml"),
+                        "latex_individualpages": False,
+                    },
+                    warningiserror=strict,
+                    keep_going=strict,
+                )
+            except SystemExit as stop:
+                status = stop.code
+                output.write(f"\n{stop.code}\n")
+        return Result(status, output.getvalue())
+
+    def build_by_hand(self) -> Result:
+        """The command itself, as one types it."""
+        done = subprocess.run(
+            [str(Path(sys.executable).with_name("jupyter-book")), "build", "."],
+            cwd=self.root,
+            env=os.environ | {"PYTHONPATH": ""},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        return Result(done.returncode, done.stdout)
+
+    def runs(self) -> list[str]:
+        """Names that the pages' cells wrote into ``runs.txt`` since the last call."""
+        file = self.root / "book/runs.txt"
+        names = file.read_text().split() if file.exists() else []
+        file.unlink(missing_ok=True)
+        return sorted(names)
+
+    def html(self, name: str) -> str:
+        return (self.root / f"_build/html/book/{name}.html").read_text(encoding="utf-8")
+
+    def cached(self) -> int:
+        """How many runs jupyter-cache keeps."""
+        return len(list(self.root.glob("_build/.jupyter_cache/executed/*/base.ipynb")))
+
+
+@pytest.fixture
+def book(tmp_path, monkeypatch):
+    """An empty book on the embedded digits; the environment is as before afterwards."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setenv("DLCOURSE_DATA", "embedded")
+    monkeypatch.setenv("PYTHONPATH", "")
+    for name in ("IPYTHONDIR", *execution.VARIABLES):
+        monkeypatch.setenv(name, "")  # remembered, to be put back
+        monkeypatch.delenv(name)
+    return Book(tmp_path)

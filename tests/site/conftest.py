@@ -1,0 +1,78 @@
+"""The built site under test, and the sources that it was built from."""
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+from bs4 import BeautifulSoup
+
+ROOT = Path(__file__).resolve().parents[2]
+SITE = Path(os.environ.get("COURSEBOOK_SITE", ROOT / "_build/html")).resolve()
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of the table of contents; ``name`` is such as ``book/labs/mnist``."""
+
+    name: str
+
+    @cached_property
+    def source(self) -> str:
+        return (ROOT / f"{self.name}.md").read_text(encoding="utf-8")
+
+    @cached_property
+    def soup(self) -> BeautifulSoup:
+        return BeautifulSoup((SITE / f"{self.name}.html").read_text(encoding="utf-8"), "html.parser")
+
+    @property
+    def article(self):
+        """The page itself, without the theme's frame."""
+        return self.soup.select_one("article.bd-article")
+
+    @cached_property
+    def notebook(self):
+        """The executed notebook, None for a page without code."""
+        path = SITE.parent / "jupyter_execute" / f"{self.name}.ipynb"
+        return nbformat.read(path, as_version=4) if path.exists() else None
+
+    @property
+    def code_cells(self) -> list:
+        return [cell for cell in self.notebook.cells if cell.cell_type == "code"] if self.notebook else []
+
+
+def _files(entry: object) -> list[str]:
+    """Pages in the order of the table of contents."""
+    if isinstance(entry, list):
+        return [name for item in entry for name in _files(item)]
+    if not isinstance(entry, dict):
+        return []
+    own = [entry[key] for key in ("root", "file") if key in entry]
+    return own + [name for value in entry.values() for name in _files(value)]
+
+
+PAGES = [Page(name) for name in _files(yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8")))]
+
+
+def pytest_generate_tests(metafunc):
+    if "page" in metafunc.fixturenames:
+        metafunc.parametrize("page", PAGES, ids=lambda page: page.name)
+
+
+@pytest.fixture(autouse=True)
+def _site_is_built():
+    if not SITE.is_dir():
+        pytest.skip(f"no built site in {SITE}: run `make html` first, or set COURSEBOOK_SITE")
+
+
+@pytest.fixture(scope="session")
+def site() -> Path:
+    return SITE
+
+
+@pytest.fixture(scope="session")
+def pages() -> list[Page]:
+    return PAGES
