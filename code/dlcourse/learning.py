@@ -34,12 +34,14 @@ class History:
     seconds: list[float] = field(default_factory=list)
 
     def __repr__(self):
-        last = [
-            f"{name.replace('_', ' ')} {values[-1]:.4f}"
-            for name, values in vars(self).items()
-            if values and name != "seconds"
-        ]
-        return f"History of {len(self.loss)} epochs in {sum(self.seconds):.1f} s; at the end {', '.join(last) or 'nothing'}"
+        lines = [f"{len(self.loss)} epochs in {sum(self.seconds):.1f} s"]
+        for name, loss, accuracy in (
+            ("training", self.loss, self.accuracy),
+            ("validation", self.validation_loss, self.validation_accuracy),
+        ):
+            if loss:
+                lines.append(f"  {name}: loss {loss[-1]:.4f}" + (f", accuracy {accuracy[-1]:.2%}" if accuracy else ""))
+        return "\n".join(lines)
 
 
 class Diverged(FloatingPointError):
@@ -88,9 +90,14 @@ def fit(
     TypeError, ValueError
         When an argument is of the wrong kind or out of range, or the shapes do not fit.
     """
-    for name, value, kind in (("network", network, Network), ("loss", loss, Loss), ("optimizer", optimizer, Optimizer)):
+    for name, value, kind, example in (
+        ("network", network, Network, "Network(Dense(784, 10), Softmax())"),
+        ("loss", loss, Loss, "CrossEntropy()"),
+        ("optimizer", optimizer, Optimizer, "RMSProp()"),
+    ):
         if not isinstance(value, kind):
-            raise TypeError(f"{name} must be a {kind.__name__}, got {value!r}")
+            article = "an" if kind is Optimizer else "a"
+            raise TypeError(f"{name} must be {article} {kind.__name__}, such as {example}, got {value!r}")
     train, validation = (data.train, data.validation) if isinstance(data, Dataset) else (data, None)
     if not isinstance(train, Examples):
         raise TypeError(f"data must be a Dataset or Examples, got {type(data).__name__}")

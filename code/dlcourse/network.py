@@ -142,16 +142,19 @@ class Dense(Layer):
         return (self.outputs,)
 
     def forward(self, x, training=False, rng=None):
-        if self.weights is None:
-            raise ValueError(f"{self} has no weights yet: call initialize(rng), or put it into a Network")
-        if x.ndim != 2 or x.shape[1] != self.inputs:
-            raise ValueError(f"x must have the shape (n, {self.inputs}) for {self}, got {x.shape}")
+        self._check(x)
         self.x = x
         return x @ self.weights + self.biases
 
     def backward(self, gradient, input_gradient=True):
         self.gradients = [self.x.T @ gradient, gradient.sum(axis=0)]
         return gradient @ self.weights.T if input_gradient else None
+
+    def _check(self, x):
+        if self.weights is None:
+            raise ValueError(f"{self} has no weights yet: call initialize(rng), or put it into a Network")
+        if x.ndim != 2 or x.shape[1] != self.inputs:
+            raise ValueError(f"x must have the shape (n, {self.inputs}) for {self}, got {x.shape}")
 
     def config(self):
         config = {"inputs": self.inputs, "outputs": self.outputs}
@@ -202,8 +205,8 @@ class Softmax(Layer):
     """
 
     def forward(self, x, training=False, rng=None):
-        exp = np.exp(x - x.max(axis=-1, keepdims=True))
-        self.p = exp / exp.sum(axis=-1, keepdims=True)
+        positive = np.exp(x - x.max(axis=-1, keepdims=True))
+        self.p = positive / positive.sum(axis=-1, keepdims=True)
         return self.p
 
     def backward(self, gradient, input_gradient=True):

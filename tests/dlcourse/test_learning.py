@@ -72,7 +72,7 @@ def test_a_network_that_is_surely_wrong_still_has_a_gradient():
 
 
 def test_fit_learns_and_tells():
-    data = Dataset(clusters(), clusters(60, 1), clusters(60, 2), Provenance("clusters", "made here", {}))
+    data = Dataset(clusters(), clusters(60, 1), clusters(60, 2), Provenance("clusters", "made here", {}, 0))
     network = softmax_regression()
     before = evaluate(network, CrossEntropy(), data.train)
     history = fit(network, CrossEntropy(), SGD(0.1), data, **settings_of(8))
@@ -81,7 +81,9 @@ def test_fit_learns_and_tells():
     assert history.validation_accuracy[-1] > 0.9
     assert (history.validation_loss[-1], history.validation_accuracy[-1]) == evaluate(network, CrossEntropy(), data.validation)
     assert min(history.seconds) > 0
-    assert f"History of 8 epochs in {sum(history.seconds):.1f} s" in repr(history)
+    first, training, validation = repr(history).splitlines()
+    assert first == f"8 epochs in {sum(history.seconds):.1f} s"
+    assert f"accuracy {history.accuracy[-1]:.2%}" in training and f"loss {history.validation_loss[-1]:.4f}" in validation
 
 
 def test_the_history_of_the_first_epoch_by_hand():
@@ -212,10 +214,10 @@ good = (softmax_regression(), CrossEntropy(), SGD(), clusters())
 @pytest.mark.parametrize(
     "arguments, more, error, message",
     [
-        (("net", *good[1:]), {}, TypeError, "network must be a Network, got 'net'"),
+        (("net", *good[1:]), {}, TypeError, "network must be a Network, such as .*, got 'net'"),
         ((good[0], "crossentropy", *good[2:]), {}, TypeError, "loss must be a Loss"),
         ((good[0], CrossEntropy, *good[2:]), {}, TypeError, "loss must be a Loss"),
-        ((*good[:2], RMSProp, good[3]), {}, TypeError, "optimizer must be a Optimizer|optimizer must be an Optimizer"),
+        ((*good[:2], RMSProp, good[3]), {}, TypeError, r"optimizer must be an Optimizer, such as RMSProp\(\)"),
         ((*good[:3], good[3].x), {}, TypeError, "data must be a Dataset or Examples, got ndarray"),
         (good, {"epochs": 0}, ValueError, "epochs must be at least 1, got 0"),
         (good, {"batch_size": 12.5}, TypeError, "batch_size must be a whole number, got float"),
@@ -230,4 +232,4 @@ def test_bad_input_is_named(arguments, more, error, message):
 
 
 def test_histories_start_empty():
-    assert History() == History([], [], [], [], []) and "nothing" in repr(History())
+    assert History() == History([], [], [], [], []) and repr(History()) == "0 epochs in 0.0 s"
