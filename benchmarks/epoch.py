@@ -1,0 +1,148 @@
+"""How long an epoch takes: our NumPy code against Keras on the same threads.
+
+Runs alternate in one process (ours, Keras, ours, Keras, …) after one of each that is not
+counted, so that a machine that slows down slows both. Peak memory is that of a fresh
+process which loads the data and trains one epoch.
+
+    python benchmarks/epoch.py [--runs N] [--threads N] [--write]
+
+``--write`` puts the table, with the machine it comes from, into benchmarks/README.md.
+"""
+
+import argparse
+import os
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from dlcourse.data import load_mnist, prepare
+from dlcourse.learning import fit
+from dlcourse.losses import CrossEntropy
+from dlcourse.network import Dense, Network, ReLU, Softmax
+from dlcourse.optimization import RMSProp
+
+BATCH_SIZE = 128
+# name: units of each layer, and the largest ratio ours / Keras that we promise
+NETWORKS = {"784-10 (softmax regression)": ([784, 10], 0.2), "784-512-512-10": ([784, 512, 512, 10], 1.0)}
+SIDES = ("ours", "Keras")
+BEGIN, END = "<!-- epoch: written by benchmarks/epoch.py -->", "<!-- /epoch -->"
+
+
+def our_epoch(units, train):
+    """A function that trains our network for one more epoch, on ``train``."""
+    layers = [layer for sizes in zip(units, units[1:]) for layer in (Dense(*sizes), ReLU())]
+    network, rng = Network(*layers[:-1], Softmax(), rng=np.random.default_rng(0)), np.random.default_rng(1)
+    return lambda: fit(network, CrossEntropy(), RMSProp(), train, epochs=1, batch_size=BATCH_SIZE, rng=rng)
+
+
+def keras_epoch(units, train):
+    """The same for Keras, at its defaults (oneDNN on, which is the faster)."""
+    import keras
+
+    activations = ["relu"] * (len(units) - 2) + ["softmax"]
+    model = keras.Sequential([keras.Input((units[0],))])
+    for outputs, activation in zip(units[1:], activations):
+        model.add(keras.layers.Dense(outputs, activation=activation))
+    model.compile(loss="sparse_categorical_crossentropy", optimizer=keras.optimizers.RMSprop(), metrics=["accuracy"])
+    return lambda: model.fit(train.x, train.y, epochs=1, batch_size=BATCH_SIZE, verbose=0)
+
+
+def use_threads(threads: int, keras_too: bool):
+    threadpool_limits(threads)
+    if keras_too:
+        import tensorflow as tf
+
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(threads)
+
+
+def paired_seconds(first, second, runs: int) -> list[tuple[float, float]]:
+    """Wall seconds of ``first`` and ``second``, run in turn."""
+
+    def seconds(run):
+        started = time.perf_counter()
+        run()
+        return time.perf_counter() - started
+
+    return [(seconds(first), seconds(second)) for _ in range(runs + 1)][1:]
+
+
+def peak_megabytes(name: str, side: str, threads: int) -> float:
+    """Of a fresh process that does nothing else."""
+    command = [sys.executable, __file__, "--threads", str(threads), "--memory-of", name, side]
+    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1])
+
+
+def table(runs: int, threads: int) -> tuple[str, bool]:
+    """The measurements as Markdown, and whether every promise was kept."""
+    train = prepare(load_mnist(raw=True), validation=0).train
+    lines = [
+        "| network | ours, s | Keras, s | ratio | promised | peak memory, ours | Keras |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    kept = True
+    for name, (units, promised) in NETWORKS.items():
+        pairs = paired_seconds(our_epoch(units, train), keras_epoch(units, train), runs)
+        ours, theirs = (statistics.median(column) for column in zip(*pairs))
+        ratio = statistics.median(a / b for a, b in pairs)
+        memory = [f"{peak_megabytes(name, side, threads):,.0f} MB" for side in SIDES]
+        lines.append(f"| {name} | {ours:.3f} | {theirs:.3f} | {ratio:.2f} | ≤ {promised} | {memory[0]} | {memory[1]} |")
+        kept = kept and ratio <= promised
+    return "\n".join(lines), kept
+
+
+def machine(threads: int) -> str:
+    model = platform.processor() or platform.machine()
+    if Path("/proc/cpuinfo").exists():
+        names = [line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+        model = names[0] if names else model
+    blas = {f"{pool['internal_api']} {pool['version']} ({pool['architecture']})" for pool in threadpool_info() if pool["user_api"] == "blas"}
+    versions = ", ".join(f"{name} {version(name)}" for name in ("numpy", "tensorflow", "keras"))
+    return (
+        f"Machine: {model}, {os.cpu_count()} cores, {threads} threads for each side; {platform.system()}, "
+        f"Python {platform.python_version()}, {versions}, {', '.join(sorted(blas))}."
+    )
+
+
+def write(text: str) -> None:
+    path = Path(__file__).with_name("README.md")
+    before, rest = path.read_text(encoding="utf-8").split(BEGIN)
+    path.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.split(END)[1]}", encoding="utf-8")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--runs", type=int, default=7, help="counted pairs of runs (default 7)")
+    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="threads for each side (default: all cores)")
+    parser.add_argument("--write", action="store_true", help="put the result into benchmarks/README.md")
+    parser.add_argument("--memory-of", nargs=2, metavar=("NETWORK", "SIDE"), help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    if arguments.memory_of:
+        name, side = arguments.memory_of
+        use_threads(arguments.threads, keras_too=side == "Keras")
+        epoch = our_epoch if side == "ours" else keras_epoch
+        epoch(NETWORKS[name][0], prepare(load_mnist(raw=True), validation=0).train)()
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+        return 0
+    use_threads(arguments.threads, keras_too=True)
+    measured, kept = table(arguments.runs, arguments.threads)
+    text = f"{measured}\n\nMedians of {arguments.runs} paired runs over all 60,000 images, batch {BATCH_SIZE}, RMSProp. {machine(arguments.threads)}"
+    print(text)
+    if arguments.write:
+        write(text)
+    if not kept:
+        print("A ratio is above what is promised; on a busy machine, try once more.", file=sys.stderr)
+    return 0 if kept else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
