@@ -34,6 +34,9 @@ VARIABLES = {
     # threads that wait for each other (seen to cost a factor of ten).
     "OPENBLAS_NUM_THREADS": "1",
     "TQDM_DISABLE": "1",  # nobody watches a progress bar here
+    # A kernel that ends leaves its workers' memory to be tidied up. That happens, and need
+    # not be announced among the build's last lines.
+    "PYTHONWARNINGS": "ignore::UserWarning:joblib.externals.loky.backend.resource_tracker",
 }
 
 KERNEL = {
@@ -57,10 +60,11 @@ def fingerprint(files: Mapping[str, Path], data: str) -> str:
     Returns
     -------
     str
-        A SHA-256 in hexadecimal. It depends on the files' content, not on their times, and
-        on the minor version of Python.
+        A SHA-256 in hexadecimal. It depends on the files' content, not on their times, on
+        the minor version of Python and on the variables that the kernels get.
     """
-    parts = [platform.python_version_tuple()[:2], data]
+    variables = {name: os.environ.get(name) for name in VARIABLES}
+    parts = [platform.python_version_tuple()[:2], variables, data]
     parts += sorted(
         (name, hashlib.sha256(path.read_bytes()).hexdigest()) for name, path in files.items()
     )

@@ -78,7 +78,7 @@ class CrossEntropy(Loss):
 
     def value(self, prediction, target):
         prediction = _probabilities(prediction)
-        return _mean_at(-np.log(np.maximum(prediction, np.finfo(prediction.dtype).tiny)), target)
+        return -_mean_at(np.log(np.maximum(prediction, np.finfo(prediction.dtype).tiny)), target)
 
     def gradient(self, prediction, target):
         prediction = _probabilities(prediction)
@@ -88,8 +88,8 @@ class CrossEntropy(Loss):
     def value_from_logits(self, logits, target) -> float:
         """The same, from the logits z before softmax: ln Σ_j exp(z_j) - z_right."""
         shifted = logits - logits.max(axis=-1, keepdims=True)
-        total = np.exp(shifted).sum(axis=-1, keepdims=True)
-        return _mean_at(np.log(total) - shifted, target)
+        total = np.exp(shifted).sum(axis=-1)
+        return float(np.log(total).mean()) - _mean_at(shifted, target)
 
     def gradient_in_logits(self, prediction, target) -> np.ndarray:
         """∂J/∂z = (p - y) / n, with no slope of the activation left in it (correction M11).
@@ -167,13 +167,13 @@ def _labels(target, prediction):
     return target
 
 
-def _mean_at(costs, target):
-    """The mean over examples of the cost at the right class."""
+def _mean_at(scores, target):
+    """The mean over examples of the score of the right class."""
     target = np.asarray(target)
-    labels = _labels(target, costs)
+    labels = _labels(target, scores)
     if labels is None:
-        return float((target * costs).sum() / len(costs))
-    return float(costs[np.arange(len(costs)), labels].mean())
+        return float((target * scores).sum() / len(scores))
+    return float(scores[np.arange(len(scores)), labels].sum() / len(scores))
 
 
 def _one_hot(target, prediction):

@@ -97,7 +97,6 @@ class RMSProp(Optimizer):
         checks.number("epsilon", self.epsilon, at_least=0)
 
     def update(self, parameter, gradient, past):
-        s = past.setdefault("mean_square", np.zeros_like(parameter))
-        s *= self.decay
-        s += (1 - self.decay) * gradient**2
+        s = past.get("mean_square", 0.0)
+        s = past["mean_square"] = self.decay * s + (1 - self.decay) * gradient**2
         parameter -= self.learning_rate * gradient / np.sqrt(s + self.epsilon)

@@ -26,8 +26,8 @@ class Dropout(Layer):
         self.mask = None
         if not training or self.rate == 0:
             return x
-        kept = checks.generator("rng", rng).random(x.shape, dtype=np.float32) >= self.rate
-        self.mask = kept * x.dtype.type(1 / (1 - self.rate))
+        chance = checks.generator("rng", rng).random(x.shape, dtype=np.float32)
+        self.mask = (chance >= self.rate) * x.dtype.type(1 / (1 - self.rate))
         return x * self.mask
 
     def backward(self, gradient, input_gradient=True):
