@@ -31,7 +31,7 @@ STAMP = os.path.join(VENV, "set-up.stamp")
 LOG = os.path.join(VENV, "set-up.log")
 LOCK = "requirements.txt"
 PROJECT = "pyproject.toml"
-ROOM = "3 GB"  # with the downloads, on Linux; the environment itself is two thirds of it
+SIZE, ROOM = "3 GB", "5 GB"  # of the environment on Linux, and with pip's downloads beside it
 
 UNSUPPORTED, NO_ENSUREPIP, INTERRUPTED = 3, 4, 130  # exit codes; the Makefile knows NO_ENSUREPIP
 
@@ -166,6 +166,8 @@ class Progress(object):
         elif line.startswith("Installing collected packages: "):
             self.unpacking = True
             self.step = "unpacking, in all %d" % (line.count(",") + 1)
+        elif "Retrying (" in line:
+            self.step = "no answer from the package index, trying again"
 
     def show(self):
         if sys.stdout.isatty():
@@ -250,7 +252,7 @@ def explain(output):
         return re.search(pattern, output)
 
     if has(FULL):
-        return "the disk is full (%s). Make room, %s for everything; then run the same command again" % (free(), ROOM)
+        return "the disk is full (%s). Make room, %s in all; then run the same command again" % (free(), ROOM)
     if has("DO NOT MATCH THE HASHES"):
         return (
             "a downloaded package is not the one that %s names: its hash differs, and it was not installed. Run the "
@@ -324,7 +326,7 @@ def set_up():
     if update:
         print("Updating %s: the list of packages has changed." % VENV)
     else:
-        print("Setting up %s for Python %s: this once, 1 to 5 minutes, %s." % (VENV, platform.python_version(), ROOM))
+        print("Setting up %s for Python %s: this once, 1 to 5 minutes, %s." % (VENV, platform.python_version(), SIZE))
     sys.stdout.flush()
     progress = Progress(len(re.findall(r"^\w\S*==", read(LOCK), re.MULTILINE)))
     try:

@@ -117,7 +117,7 @@ def machine(threads: int) -> str:
     blas = {f"{pool['internal_api']} {pool['version']} ({pool['architecture']})" for pool in threadpool_info() if pool["user_api"] == "blas"}
     versions = ", ".join(f"{name} {version(name)}" for name in ("numpy", "tensorflow", "keras"))
     return (
-        f"Machine: {model}, {os.cpu_count()} cores, {threads} threads for each side; {platform.system()}, "
+        f"Machine: {model}, {os.cpu_count()} cores, threads for each side: {threads}; {platform.system()}, "
         f"Python {platform.python_version()}, {versions}, {', '.join(sorted(blas))}."
     )
 
@@ -131,7 +131,7 @@ def write(text: str) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=7, help="counted pairs of runs (default 7)")
-    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="threads for each side (default: all cores)")
+    parser.add_argument("--threads", type=int, default=1, help="threads for each side (default 1, as in the book's build)")
     parser.add_argument("--write", action="store_true", help="put the result into benchmarks/README.md")
     parser.add_argument("--memory-of", nargs=2, metavar=("NETWORK", "SIDE"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()

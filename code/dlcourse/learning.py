@@ -203,5 +203,8 @@ def _loss_and_prediction(network, loss, x, y, training, rng=None):
 def _progress_bar(epochs: int, progress: bool | None) -> tqdm:
     """A bar where a person watches; TQDM_DISABLE=1, which the book's build sets, forbids it."""
     if progress is None and os.environ.get("TQDM_DISABLE", "0") in ("", "0"):
-        progress = sys.stderr.isatty() or "ipykernel" in sys.modules
+        # In a notebook stderr is no terminal, but a person watches. Where IPython is not
+        # loaded this is none, and loading it to ask would cost half a second.
+        ipython = sys.modules.get("IPython")
+        progress = sys.stderr.isatty() or (ipython is not None and hasattr(ipython.get_ipython(), "kernel"))
     return tqdm(total=epochs, unit="epoch", disable=not progress)

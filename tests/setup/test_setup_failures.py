@@ -120,7 +120,7 @@ def test_full_disk(book, mounts, size, step, tmp_path):
     assert done.returncode != 0
     (line,) = lines(done.stderr)
     assert re.search(r"^set-up: the disk is full \(\d+ MB free in this folder", line), line
-    assert "Make room, 3 GB for everything; then run the same command again. Log: .venv/set-up.log" in line
+    assert "Make room, 5 GB in all; then run the same command again. Log: .venv/set-up.log" in line
     assert "No space left" in (kept / "set-up.log").read_text()
     assert int(done.stdout.split()[-1]) < 100, "what was half made is gone"
 
