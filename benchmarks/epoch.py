@@ -12,7 +12,6 @@ process which loads the data and trains one epoch.
 import argparse
 import os
 import platform
-import resource
 import statistics
 import subprocess
 import sys
@@ -87,6 +86,8 @@ def peak_of_this_process() -> float:
     if status.exists():  # getrusage would include the peak of the process that started this one
         line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
         return int(line.split()[1]) / 1024
+    import resource  # not on Windows
+
     unit = 1024**2 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 

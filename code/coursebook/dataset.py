@@ -50,7 +50,7 @@ def _summary(digits: data.Dataset) -> str:
     height, width = digits.train.images.shape[1:]
     return (
         f"It rests on the {len(digits.train) + len(digits.test):,} handwritten digits that "
-        f"scikit-learn ships, brought to {height} × {width} pixels, since MNIST was not at hand. "
+        f"scikit-learn ships, brought to {height} × {width} pixels, in place of MNIST. "
         "Every number on this page that comes from digits differs from MNIST’s."
     )
 

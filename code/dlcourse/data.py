@@ -164,7 +164,7 @@ class Dataset:
             if (part.x.shape[1:], part.y.shape[1:]) != (self.train.x.shape[1:], self.train.y.shape[1:]):
                 raise ValueError(f"{name} must have rows of the same shape as train, got {part} and {self.train}")
             if part.y.ndim == 1:
-                _check_labels(f"{name}.y", part.y, self.classes)
+                checks.labels(f"{name}.y", part.y, self.classes)
 
     @property
     def name(self) -> str:
@@ -324,11 +324,7 @@ def one_hot(labels: np.ndarray, classes: int) -> np.ndarray:
     """
     labels = np.asarray(labels)
     checks.whole("classes", classes)
-    if labels.dtype.kind not in "ui":
-        raise TypeError(f"labels must be whole numbers, got an array of {labels.dtype}")
-    if labels.ndim != 1:
-        raise ValueError(f"labels must have the shape (n,), got {labels.shape}")
-    _check_labels("labels", labels, classes)
+    checks.labels("labels", labels, classes)
     rows = np.zeros((len(labels), classes), np.float32)
     rows[np.arange(len(labels)), labels] = 1
     return rows
@@ -348,7 +344,7 @@ def split(examples: Examples, fractions: Sequence[float], rng: np.random.Generat
     ValueError
         When the fractions do not sum to 1, or a part would be empty.
     """
-    _check_examples(examples)
+    checks.instance("examples", examples, Examples, "digits.train")
     checks.generator("rng", rng)
     for fraction in fractions:
         checks.number("fractions", fraction, above=0)
@@ -381,7 +377,7 @@ def batches(
     ------
     x, y : arrays of ``batch_size`` rows.
     """
-    _check_examples(examples)
+    checks.instance("examples", examples, Examples, "digits.train")
     checks.whole("batch_size", batch_size)
     order = checks.generator("rng", rng).permutation(len(examples))
     # A generator of its own, so that the checks above run at the call, not at the first batch.
@@ -426,16 +422,6 @@ def _side(x: np.ndarray) -> int | None:
     shape = x.shape[1:-1] if x.ndim == 4 and x.shape[-1] == 1 else x.shape[1:]
     side = math.isqrt(math.prod(shape))
     return side if shape in ((side * side,), (side, side)) else None
-
-
-def _check_examples(examples) -> None:
-    if not isinstance(examples, Examples):
-        raise TypeError(f"examples must be Examples, got {_kind(examples)}")
-
-
-def _check_labels(name: str, labels: np.ndarray, classes: int) -> None:
-    if len(labels) and not (0 <= labels.min() and labels.max() < classes):
-        raise ValueError(f"{name} must be from 0 to {classes - 1}, got {labels.min()} to {labels.max()}")
 
 
 def _kind(value) -> str:

@@ -81,6 +81,7 @@ def fit(
     rng : reshuffles the examples in each epoch and drives dropout.
     on_epoch_end : called as ``on_epoch_end(network, history)``; learning stops when it
         returns True.
+    optimizer : its memory of past gradients starts afresh with each call.
     progress : whether to show a progress bar; by default when a person watches.
 
     Raises
@@ -90,20 +91,19 @@ def fit(
     TypeError, ValueError
         When an argument is of the wrong kind or out of range, or the shapes do not fit.
     """
-    for name, value, kind, example in (
-        ("network", network, Network, "Network(Dense(784, 10), Softmax())"),
-        ("loss", loss, Loss, "CrossEntropy()"),
-        ("optimizer", optimizer, Optimizer, "RMSProp()"),
-    ):
-        if not isinstance(value, kind):
-            article = "an" if kind is Optimizer else "a"
-            raise TypeError(f"{name} must be {article} {kind.__name__}, such as {example}, got {value!r}")
+    checks.instance("network", network, Network, "Network(Dense(784, 10), Softmax())")
+    checks.instance("loss", loss, Loss, "CrossEntropy()")
+    checks.instance("optimizer", optimizer, Optimizer, "RMSProp()")
     train, validation = (data.train, data.validation) if isinstance(data, Dataset) else (data, None)
-    if not isinstance(train, Examples):
-        raise TypeError(f"data must be a Dataset or Examples, got {type(data).__name__}")
+    for name, part in (("data", train), ("validation", validation)):
+        if part is not None:
+            _check_examples(name, part)
     checks.whole("epochs", epochs)
     checks.whole("batch_size", batch_size)
     checks.generator("rng", rng)
+
+    if on_epoch_end is not None and not callable(on_epoch_end):
+        raise TypeError(f"on_epoch_end must be a function of network and history, got {on_epoch_end!r}")
 
     history, memory = History(), optimizer.start(network.parameters)
     classes = predicts_classes(train.y)
@@ -111,18 +111,21 @@ def fit(
         for epoch in range(1, epochs + 1):
             started = time.perf_counter()
             total, right = 0.0, 0
-            for x, y in batches(train, batch_size, rng):
-                value, prediction = loss_and_gradients(network, loss, x, y, rng)
-                if not np.isfinite(value):
-                    raise Diverged(f"the loss became {value} in epoch {epoch} with {optimizer}: try a smaller learning_rate", history)
-                optimizer.step(network.parameters, network.gradients, memory)
-                total += value * len(x)
-                right += count_right(prediction, y) if classes else 0
+            try:
+                for x, y in batches(train, batch_size, rng):
+                    value, prediction = loss_and_gradients(network, loss, x, y, rng)
+                    optimizer.step(network.parameters, network.gradients, memory)
+                    total += value * len(x)
+                    right += count_right(prediction, y) if classes else 0
+                if not all(np.isfinite(parameter).all() for parameter in network.parameters):
+                    raise FloatingPointError("a parameter became infinite or NaN")
+                at_rest = None if validation is None else evaluate(network, loss, validation)
+            except FloatingPointError as error:
+                raise Diverged(f"{error}, in epoch {epoch} with {optimizer}: try a smaller learning_rate", history) from None
             history.loss.append(total / len(train))
             if classes:
                 history.accuracy.append(right / len(train))
-            if validation is not None:
-                at_rest = evaluate(network, loss, validation)
+            if at_rest is not None:
                 history.validation_loss.append(at_rest.loss)
                 if classes:
                     history.validation_accuracy.append(at_rest.accuracy)
@@ -134,7 +137,9 @@ def fit(
     return history
 
 
-def loss_and_gradients(network: Network, loss: Loss, x: np.ndarray, y: np.ndarray, rng=None) -> tuple[float, np.ndarray]:
+def loss_and_gradients(
+    network: Network, loss: Loss, x: np.ndarray, y: np.ndarray, rng: np.random.Generator | None = None
+) -> tuple[float, np.ndarray]:
     """One pass forward and one back, as in training; ``network.gradients`` holds the result.
 
     Where the loss names the activation that ends the network, the gradient starts at the
@@ -143,9 +148,16 @@ def loss_and_gradients(network: Network, loss: Loss, x: np.ndarray, y: np.ndarra
     Returns
     -------
     the mean loss over the examples, and the prediction, (n, k).
+
+    Raises
+    ------
+    FloatingPointError
+        When the network's output or the loss is NaN or infinite.
+    TypeError, ValueError
+        When shapes do not fit, or dropout has no generator.
     """
-    value, prediction = _loss_and_prediction(network, loss, x, y, training=True, rng=rng)
-    if _taken_as_one(network, loss):
+    value, prediction, one = _forward(network, loss, x, y, training=True, rng=rng)
+    if one:
         network.backward(loss.gradient_in_logits(prediction, y), layers=-1)
     else:
         network.backward(loss.gradient(prediction, y))
@@ -156,19 +168,37 @@ def evaluate(network: Network, loss: Loss, examples: Examples, batch_size: int =
     """The mean loss and the accuracy over ``examples``, with the network at rest.
 
     ``batch_size`` bounds the memory and changes nothing else.
+
+    Raises
+    ------
+    FloatingPointError
+        When the network's output or the loss is NaN or infinite.
+    TypeError, ValueError
+        When an argument is of the wrong kind, there is no example, or shapes do not fit.
     """
+    checks.instance("network", network, Network, "Network(Dense(784, 10), Softmax())")
+    checks.instance("loss", loss, Loss, "CrossEntropy()")
+    _check_examples("examples", examples)
     classes = predicts_classes(examples.y)
     total, right = 0.0, 0
     for first in range(0, len(examples), checks.whole("batch_size", batch_size)):
         part = examples[first : first + batch_size]
-        value, prediction = _loss_and_prediction(network, loss, part.x, part.y, training=False)
+        value, prediction, _ = _forward(network, loss, part.x, part.y, training=False)
         total += value * len(part)
         right += count_right(prediction, part.y) if classes else 0
     return Evaluation(total / len(examples), right / len(examples) if classes else None)
 
 
 def predict(network: Network, x: np.ndarray, batch_size: int = 1000) -> np.ndarray:
-    """What the network puts out for examples ``x``, (n, ...), at rest; shape (n, k)."""
+    """What the network puts out for examples ``x``, (n, ...), at rest; shape (n, k).
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument is of the wrong kind, or the shape is not what the network expects.
+    """
+    checks.instance("network", network, Network, "Network(Dense(784, 10), Softmax())")
+    checks.instance("x", x, np.ndarray, "digits.test.x")
     checks.whole("batch_size", batch_size)
     return np.concatenate([network.forward(x[first : first + batch_size]) for first in range(0, max(1, len(x)), batch_size)])
 
@@ -188,20 +218,29 @@ def count_right(prediction: np.ndarray, y: np.ndarray) -> int:
     return int((prediction.argmax(axis=1) == labels).sum())
 
 
-def _taken_as_one(network: Network, loss: Loss) -> bool:
-    return loss.activation is not None and isinstance(network.layers[-1], loss.activation)
+def _forward(network, loss, x, y, training, rng=None) -> tuple[float, np.ndarray, bool]:
+    """Loss, prediction, and whether the loss was taken as one with the last layer.
+
+    That layer has to be the very class that the loss names: a subclass may compute something
+    else, of which p - y is not the gradient.
+    """
+    one = type(network.layers[-1]) is loss.activation
+    output = network.forward(x, training, rng, layers=-1 if one else None)
+    if not np.isfinite(output).all():
+        raise FloatingPointError("the network put out NaN or infinity")
+    value = loss.value_from_logits(output, y) if one else loss.value(output, y)
+    if not np.isfinite(value):
+        raise FloatingPointError(f"the loss became {value}")
+    return value, network.layers[-1].forward(output) if one else output, one
 
 
-def _loss_and_prediction(network, loss, x, y, training, rng=None):
-    if _taken_as_one(network, loss):
-        logits = network.forward(x, training, rng, layers=-1)
-        return loss.value_from_logits(logits, y), network.layers[-1].forward(logits)
-    prediction = network.forward(x, training, rng)
-    return loss.value(prediction, y), prediction
+def _check_examples(name: str, examples: Examples) -> None:
+    if not len(checks.instance(name, examples, Examples, "digits.train")):
+        raise ValueError(f"{name} must hold at least one example, got none")
 
 
 def _progress_bar(epochs: int, progress: bool | None) -> tqdm:
-    """A bar where a person watches; TQDM_DISABLE=1, which the book's build sets, forbids it."""
+    """A bar where a person watches. TQDM_DISABLE=1, which the book's build sets, means nobody does."""
     if progress is None and os.environ.get("TQDM_DISABLE", "0") in ("", "0"):
         # In a notebook stderr is no terminal, but a person watches. Where IPython is not
         # loaded this is none, and loading it to ask would cost half a second.

@@ -14,22 +14,27 @@ from dlcourse.network import Layer, Sigmoid, Softmax
 
 
 class Loss:
-    """What every loss is; a subclass gives ``value`` and ``gradient``.
-
-    Parameters of both
-    ------------------
-    prediction : (n, k), what the network puts out.
-    target : what it should have been; each loss says in which shape.
-
-    Both raise ``ValueError`` for shapes that do not fit, and for NaN.
-    """
+    """What every loss is; a subclass gives ``value`` and ``gradient``."""
 
     activation: type[Layer] | None = None  # the layer with which the loss is taken as one
 
     def value(self, prediction: np.ndarray, target: np.ndarray) -> float:
+        """How wrong the predictions are, on average over the examples.
+
+        Parameters
+        ----------
+        prediction : (n, k), what the network puts out.
+        target : what it should have been; each loss says in which shape.
+
+        Raises
+        ------
+        TypeError, ValueError
+            When the shapes do not fit, there is no example, or a number is none.
+        """
         raise NotImplementedError
 
     def gradient(self, prediction: np.ndarray, target: np.ndarray) -> np.ndarray:
+        """∂value/∂prediction, shaped like ``prediction``; raises as ``value`` does."""
         raise NotImplementedError
 
     def __repr__(self):
@@ -45,7 +50,8 @@ class HalfSquaredError(Loss):
     """
 
     def value(self, prediction, target):
-        return float(0.5 * (_difference(prediction, target) ** 2).sum() / len(prediction))
+        difference = _difference(prediction, target)
+        return float(0.5 * (difference**2).sum() / len(difference))
 
     def gradient(self, prediction, target):
         return _difference(prediction, target) / len(prediction)
@@ -87,6 +93,7 @@ class CrossEntropy(Loss):
 
     def value_from_logits(self, logits, target) -> float:
         """The same, from the logits z before softmax: ln Σ_j exp(z_j) - z_right."""
+        logits = _rows("logits", logits)
         shifted = logits - logits.max(axis=-1, keepdims=True)
         total = np.exp(shifted).sum(axis=-1)
         return float(np.log(total).mean()) - _mean_at(shifted, target)
@@ -96,6 +103,7 @@ class CrossEntropy(Loss):
 
         Equation ``eq:output-error``.
         """
+        prediction = _rows("prediction", prediction)
         return (prediction - _one_hot(target, prediction)) / len(prediction)
 
 
@@ -109,40 +117,48 @@ class BinaryCrossEntropy(Loss):
     activation = Sigmoid
 
     def value(self, prediction, target):
-        p, y = _probabilities(prediction, rows=False), _yes_or_no(target, prediction)
+        p = _probabilities(prediction, rows=False)
+        y = _yes_or_no(target, p)
         tiny = np.finfo(p.dtype).tiny
         return float(-(y * np.log(np.maximum(p, tiny)) + (1 - y) * np.log(np.maximum(1 - p, tiny))).mean())
 
     def gradient(self, prediction, target):
-        p, y = _probabilities(prediction, rows=False), _yes_or_no(target, prediction)
+        p = _probabilities(prediction, rows=False)
+        y = _yes_or_no(target, p)
         tiny = np.finfo(p.dtype).tiny
         return ((1 - y) / np.maximum(1 - p, tiny) - y / np.maximum(p, tiny)) / p.size
 
     def value_from_logits(self, logits, target) -> float:
         """The same, from the logits z before the sigmoid: ln(1 + exp(z)) - y z."""
+        logits = _rows("logits", logits)
         y = _yes_or_no(target, logits)
         return float((np.logaddexp(0, logits) - y * logits).mean())
 
     def gradient_in_logits(self, prediction, target) -> np.ndarray:
         """∂J/∂z = (p - y) / (n k)."""
+        prediction = _rows("prediction", prediction)
         return (prediction - _yes_or_no(target, prediction)) / prediction.size
 
 
+def _rows(name, array):
+    """``array`` as floating-point rows, one an example."""
+    array = np.asarray(array)
+    if array.ndim != 2 or not array.size or array.dtype.kind != "f":
+        raise ValueError(f"{name} must hold floating-point numbers of shape (n, k), got {array.dtype} of {array.shape}")
+    return array
+
+
 def _difference(prediction, target):
-    prediction, target = np.asarray(prediction), np.asarray(target)
-    if prediction.shape != target.shape or prediction.ndim == 0 or not len(prediction):
-        raise ValueError(
-            f"target must have the shape of prediction, {prediction.shape}, and hold at least one example, got {target.shape}"
-            + ("; one_hot(labels, classes) makes rows of labels" if target.ndim == 1 else "")
-        )
-    checks.finite("target", target)
+    prediction, target = _rows("prediction", prediction), np.asarray(target)
+    if prediction.shape != target.shape:
+        hint = "; one_hot(labels, classes) makes rows of labels" if target.ndim == 1 else ""
+        raise ValueError(f"target must have the shape of prediction, {prediction.shape}, got {target.shape}{hint}")
+    target = checks.finite("target", target.astype(prediction.dtype, copy=False))
     return checks.finite("prediction", prediction) - target
 
 
 def _probabilities(prediction, rows=True):
-    prediction = np.asarray(prediction)
-    if prediction.ndim != 2 or not prediction.size or prediction.dtype.kind != "f":
-        raise ValueError(f"prediction must hold floating-point probabilities of shape (n, k), got {prediction.dtype} of {prediction.shape}")
+    prediction = _rows("prediction", prediction)
     rounding = 1e-3  # float32 sums of a thousand classes stay well within
     if not (prediction.min() >= -rounding and prediction.max() <= 1 + rounding):  # False for NaN, too
         raise ValueError(f"prediction must hold probabilities from 0 to 1, got values from {prediction.min()} to {prediction.max()}")
@@ -154,17 +170,13 @@ def _probabilities(prediction, rows=True):
 def _labels(target, prediction):
     """The labels, checked, or None when ``target`` holds one-hot rows."""
     n, classes = prediction.shape
-    if target.shape == (n, classes) and n:
-        if classes > 1 and not (target.min() >= 0 and np.allclose(target.sum(axis=1), 1, atol=1e-4)):
+    if target.shape == (n, classes):
+        if not (target.min() >= 0 and np.allclose(target.sum(axis=1), 1, atol=1e-4)):
             raise ValueError("target must be one-hot: rows of numbers from 0 to 1 that sum to 1")
         return None
-    if target.shape != (n,) or not n:
+    if target.shape != (n,):
         raise ValueError(f"target must hold {n} labels or one-hot rows of shape {(n, classes)}, got the shape {target.shape}")
-    if target.dtype.kind not in "iu":
-        raise TypeError(f"target must hold labels as whole numbers, got {target.dtype}")
-    if target.min() < 0 or target.max() >= classes:
-        raise ValueError(f"target must hold labels from 0 to {classes - 1}, got {target.min()} to {target.max()}")
-    return target
+    return checks.labels("target", target, classes)
 
 
 def _mean_at(scores, target):
@@ -177,11 +189,11 @@ def _mean_at(scores, target):
 
 
 def _one_hot(target, prediction):
-    """``target`` as rows shaped like ``prediction``, whichever form it came in."""
+    """``target`` as rows shaped and typed like ``prediction``, whichever form it came in."""
     target = np.asarray(target)
     labels = _labels(target, prediction)
     if labels is None:
-        return target
+        return target.astype(prediction.dtype, copy=False)
     rows = np.zeros_like(prediction)
     rows[np.arange(len(rows)), labels] = 1
     return rows
@@ -195,4 +207,4 @@ def _yes_or_no(target, prediction):
         raise ValueError(f"target must have the shape of prediction, {prediction.shape}, got {target.shape}")
     if not (np.asarray(target >= 0).all() and np.asarray(target <= 1).all()):
         raise ValueError("target must hold numbers from 0 (no) to 1 (yes)")
-    return target.astype(prediction.dtype)
+    return target.astype(prediction.dtype, copy=False)

@@ -7,9 +7,9 @@ arrays have the shape ``(n, ...)``.
 """
 
 import json
+import math
 import os
 import warnings
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -75,10 +75,16 @@ class Layer:
     """
 
     parameter_names: tuple[str, ...] = ()
-    known: dict[str, type["Layer"]] = {}  # by name, so that a saved network finds its layers
+    gradients: list[np.ndarray] | None = None  # those of the parameters, after ``backward``
+    known: dict[str, type["Layer"]] = {}  # by full name, so that a saved network finds its layers
 
     def __init_subclass__(cls):
-        Layer.known[cls.__name__] = cls
+        Layer.known[cls.full_name()] = cls
+
+    @classmethod
+    def full_name(cls) -> str:
+        """With the module, so that a reader's own ``Dense`` does not take the place of ours."""
+        return f"{cls.__module__}.{cls.__qualname__}"
 
     def initialize(self, rng: np.random.Generator, dtype=np.float32) -> "Layer":
         """Draw the parameters, if there are any, and return the layer."""
@@ -88,10 +94,16 @@ class Layer:
         """The shape of one example after the layer, given the shape before (None: not known)."""
         return shape
 
-    def forward(self, x: np.ndarray, training: bool = False, rng=None) -> np.ndarray:
+    def forward(self, x: np.ndarray, training: bool = False, rng: np.random.Generator | None = None) -> np.ndarray:
+        """The output for examples ``x``, (n, ...); what ``backward`` needs is kept."""
         raise NotImplementedError
 
     def backward(self, gradient: np.ndarray, input_gradient: bool = True) -> np.ndarray | None:
+        """∂loss/∂input from ∂loss/∂output, for the examples of the last ``forward``.
+
+        A layer with parameters sets ``gradients``, and may return None where
+        ``input_gradient`` is false.
+        """
         raise NotImplementedError
 
     def config(self) -> dict:
@@ -116,7 +128,14 @@ class Dense(Layer):
     ----------
     inputs, outputs : numbers of units; ``weights`` has the shape (inputs, outputs) and
         ``biases`` (outputs,).
-    initializer : draws the weights; the biases start at zero.
+    initializer : draws the weights, a function or one of the names in ``INITIALIZERS``; the
+        biases start at zero.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When a number of units is not a whole number of at least 1, or the initializer is
+        neither a function nor known.
     """
 
     parameter_names = ("weights", "biases")
@@ -128,6 +147,8 @@ class Dense(Layer):
             if initializer not in INITIALIZERS:
                 raise ValueError(f"initializer must be one of {', '.join(INITIALIZERS)} or a function, got {initializer!r}")
             initializer = INITIALIZERS[initializer]
+        if not callable(initializer):
+            raise TypeError(f"initializer must be a function such as glorot_uniform, got {initializer!r}")
         self.initializer = initializer
         self.weights = self.biases = None
 
@@ -158,13 +179,17 @@ class Dense(Layer):
 
     def config(self):
         config = {"inputs": self.inputs, "outputs": self.outputs}
-        if self.initializer is not glorot_uniform:
-            config["initializer"] = self.initializer.__name__
+        name = getattr(self.initializer, "__name__", None)
+        if self.initializer is INITIALIZERS.get(name) and self.initializer is not glorot_uniform:
+            config["initializer"] = name  # another function cannot be named in a file, and is not needed there
         return config
 
 
 class ReLU(Layer):
-    """max(0, x), element by element; the slope at 0 is taken as 0 (lecture item S36)."""
+    """max(0, x), element by element; the slope at 0 is taken as 0 (lecture item S36).
+
+    Equation ``eq:relu``; Goodfellow et al., section 6.3.1.
+    """
 
     def forward(self, x, training=False, rng=None):
         self.y = np.maximum(x, 0)
@@ -175,7 +200,10 @@ class ReLU(Layer):
 
 
 class Sigmoid(Layer):
-    """σ(x) = 1 / (1 + exp(-x)), whose slope is σ(1 - σ) ≤ ¼ (lecture items S30, S33)."""
+    """σ(x) = 1 / (1 + exp(-x)), whose slope is σ(1 - σ) ≤ ¼ (lecture items S30, S33).
+
+    Equation ``eq:binary-cross-entropy``; Goodfellow et al., section 6.3.2.
+    """
 
     def forward(self, x, training=False, rng=None):
         self.y = expit(x)  # SciPy's, since exp(-x) overflows for large negative x
@@ -186,7 +214,10 @@ class Sigmoid(Layer):
 
 
 class Tanh(Layer):
-    """The hyperbolic tangent, whose slope is 1 - tanh² (lecture item S41)."""
+    """The hyperbolic tangent, whose slope is 1 - tanh² (lecture item S41).
+
+    Goodfellow et al., section 6.3.2.
+    """
 
     def forward(self, x, training=False, rng=None):
         self.y = np.tanh(x)
@@ -216,7 +247,7 @@ class Softmax(Layer):
         if shape is not None and shape[-1] == 1:
             warnings.warn(
                 "Softmax over one unit always gives 1 and has no gradient: use Sigmoid, or two units or more",
-                stacklevel=3,
+                stacklevel=4,  # the line that builds the network
             )
         return shape
 
@@ -226,7 +257,7 @@ class Flatten(Layer):
 
     def forward(self, x, training=False, rng=None):
         self.shape = x.shape
-        return x.reshape(len(x), -1)
+        return x.reshape(len(x), math.prod(x.shape[1:]))
 
     def backward(self, gradient, input_gradient=True):
         return gradient.reshape(self.shape)
@@ -240,9 +271,17 @@ class Network:
 
     Parameters
     ----------
-    *layers : the layers, from input to output. Their shapes are checked against each other.
+    *layers : the layers, from input to output. A layer that has parameters already keeps
+        them: ``Network(*trained.layers[:2])`` is the first part of a trained network, and
+        shares its arrays.
     rng : draws the initial parameters; without it they differ from run to run.
     dtype : float32 to train, float64 to check gradients.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When there is no layer, something is no layer, the same stands twice, two do not fit
+        each other, or the type is no floating-point type or not that of given parameters.
 
     Examples
     --------
@@ -250,22 +289,31 @@ class Network:
     Network(Dense(784, 10), Softmax())  # 7,850 parameters
     """
 
+    _output_shape: tuple[int, ...] | None = None  # of the last forward
+
     def __init__(self, *layers: Layer, rng: np.random.Generator | None = None, dtype=np.float32):
         if not layers:
             raise ValueError("a Network needs at least one layer, got none")
         for layer in layers:
-            if not isinstance(layer, Layer):
-                raise TypeError(f"layers must be layers, such as Dense(784, 10), got {layer!r}")
+            checks.instance("layers", layer, Layer, "Dense(784, 10)")
         if len({id(layer) for layer in layers}) < len(layers):
             raise ValueError("the same layer object stands twice in the network: make a new one for each place")
         rng = np.random.default_rng() if rng is None else checks.generator("rng", rng)
-        self.layers = list(layers)
+        self.layers = layers
         self.dtype = np.dtype(dtype)
+        if self.dtype.kind != "f":
+            raise ValueError(f"dtype must be float32 or float64, got {self.dtype}")
         self.output_shapes = self._chain_shapes()  # raises when two layers do not fit
         for layer in layers:
-            layer.initialize(rng, self.dtype)
+            if any(array is None for array in layer.parameters):
+                layer.initialize(rng, self.dtype)
+            for array in layer.parameters:
+                if array.dtype != self.dtype:
+                    raise ValueError(f"dtype must be that of the parameters of {layer}, {array.dtype}, got {self.dtype}")
 
-    def forward(self, x: np.ndarray, training: bool = False, rng=None, layers: int | None = None) -> np.ndarray:
+    def forward(
+        self, x: np.ndarray, training: bool = False, rng: np.random.Generator | None = None, layers: int | None = None
+    ) -> np.ndarray:
         """Send examples through the network.
 
         Parameters
@@ -274,14 +322,19 @@ class Network:
         training : whether layers such as dropout are at work; they draw from ``rng``.
         layers : how many layers to go through; -1 stops before the last. All by default.
 
+        Returns
+        -------
+        (n, ...), the output. Layers keep it for ``backward``: change a copy, not the array.
+
         Raises
         ------
         ValueError
-            When the shape is not what the first layer expects.
+            When the shape is not what a layer expects.
         """
         x = np.asarray(x, dtype=self.dtype)
         for layer in self.layers[:layers]:
             x = layer.forward(x, training, rng)
+        self._output_shape = x.shape
         return x
 
     __call__ = forward
@@ -295,7 +348,16 @@ class Network:
         input_gradient : whether to compute and return ∂loss/∂x as well. Training does not
             need it, and in the first layer it costs as much as the forward pass.
         layers : the same as in ``forward``.
+
+        Raises
+        ------
+        ValueError
+            When nothing went forward before, or the gradient has another shape than what
+            ``forward`` returned.
         """
+        gradient = np.asarray(gradient, dtype=self.dtype)
+        if gradient.shape != self._output_shape:
+            raise ValueError(f"gradient must have the shape of the last forward's output, {self._output_shape}, got {gradient.shape}")
         going = self.layers[:layers]
         first = next((place for place, layer in enumerate(going) if layer.parameter_names), len(going))
         for place in reversed(range(len(going))):
@@ -312,10 +374,14 @@ class Network:
     @property
     def gradients(self) -> list[np.ndarray]:
         """The gradients of the last ``backward``, in the order of ``parameters``."""
-        return [array for layer in self.layers if layer.parameter_names for array in layer.gradients]
+        learning = [layer for layer in self.layers if layer.parameter_names]
+        if any(layer.gradients is None for layer in learning):
+            raise ValueError("there are no gradients yet: call forward and backward first")
+        return [array for layer in learning for array in layer.gradients]
 
     @property
     def parameter_count(self) -> int:
+        """How many numbers learning can change."""
         return sum(array.size for array in self.parameters)
 
     def _chain_shapes(self) -> list[tuple[int, ...] | None]:
@@ -346,7 +412,7 @@ class Network:
             When ``path`` does not end in ``.npz``.
         """
         path = _npz(path)
-        layers = json.dumps([[type(layer).__name__, layer.config()] for layer in self.layers])
+        layers = json.dumps([[layer.full_name(), layer.config()] for layer in self.layers])
         arrays = {f"parameter_{place}": array for place, array in enumerate(self.parameters)}
         partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
         try:
@@ -372,20 +438,21 @@ class Network:
         try:
             with np.load(path, allow_pickle=False) as file:
                 saved = dict(file)
-            layers = json.loads(str(saved["layers"]))
-            kinds = [(Layer.known[name], config) for name, config in layers]
-            network = cls(*(kind(**config) for kind, config in kinds), dtype=str(saved["dtype"]))
-            arrays = [saved[f"parameter_{place}"] for place in range(len(network.parameters))]
+            layers, dtype = json.loads(str(saved.pop("layers"))), str(saved.pop("dtype"))
+            if unknown := {name for name, _ in layers} - set(Layer.known):
+                raise ValueError(f"import the module that defines {', '.join(sorted(unknown))} first")
+            network = cls(*(Layer.known[name](**config) for name, config in layers), dtype=dtype)
+            if len(saved) != len(network.parameters):
+                raise ValueError(f"it holds {len(saved)} parameters, expected {len(network.parameters)}")
+            for place, parameter in enumerate(network.parameters):
+                array = checks.finite("a parameter", saved[f"parameter_{place}"])
+                if (array.shape, array.dtype) != (parameter.shape, parameter.dtype):
+                    raise ValueError(f"a parameter is {array.dtype} of {array.shape}, expected {parameter.dtype} of {parameter.shape}")
+                parameter[...] = array
         except FileNotFoundError:
             raise
-        except KeyError as missing:
-            raise ValueError(f"{path} names {missing}, which is unknown here: import the module that defines it, or save the network again") from None
-        except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
-            raise ValueError(f"{path} is no saved network or is damaged: {error}") from None
-        for parameter, array in zip(network.parameters, arrays):
-            if parameter.shape != array.shape:
-                raise ValueError(f"{path} is damaged: a parameter has the shape {array.shape}, expected {parameter.shape}")
-            parameter[...] = array
+        except Exception as error:  # whatever a damaged file makes of zip, NumPy and JSON
+            raise ValueError(f"{path} is no saved network, is damaged, or is not known here: {error}") from error
         return network
 
     def __repr__(self):

@@ -23,7 +23,7 @@ class Optimizer:
     learning_rate: float
 
     def __post_init__(self):
-        checks.number("learning_rate", self.learning_rate, above=0)
+        self.learning_rate = checks.number("learning_rate", self.learning_rate, above=0)
 
     def start(self, parameters: Sequence[np.ndarray]) -> list[dict]:
         """The memory of past gradients with which learning starts, one entry a parameter."""
@@ -41,15 +41,19 @@ class Optimizer:
             raise ValueError(
                 f"parameters, gradients and memory must be equally many, got {len(parameters)}, {len(gradients)} and {len(memory)}"
             )
+        for parameter, gradient in zip(parameters, gradients):  # all, before any is changed
+            if parameter.shape != gradient.shape or not parameter.size or not parameter.ndim:
+                raise ValueError(
+                    f"gradient must have its parameter's shape {parameter.shape}, of one axis or more, got {gradient.shape}"
+                )
         for parameter, gradient, past in zip(parameters, gradients, memory):
-            if parameter.shape != gradient.shape:
-                raise ValueError(f"gradient must have its parameter's shape {parameter.shape}, got {gradient.shape}")
             rows = max(1, BLOCK * len(parameter) // parameter.size)
             for first in range(0, len(parameter), rows):
                 block = slice(first, first + rows)
                 self.update(parameter[block], gradient[block], past.setdefault(first, {}))
 
     def update(self, parameter: np.ndarray, gradient: np.ndarray, past: dict) -> None:
+        """Change ``parameter`` in place; ``past`` is empty at first and its to fill."""
         raise NotImplementedError
 
 
@@ -60,6 +64,11 @@ class SGD(Optimizer):
     Parameters
     ----------
     learning_rate : ε, the step for a gradient of length one.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When the rate is no number above 0.
     """
 
     learning_rate: float = 0.01
@@ -80,7 +89,12 @@ class RMSProp(Optimizer):
     ----------
     learning_rate : ε.
     decay : ρ, how much of the average is kept at each step, from 0 to below 1.
-    epsilon : δ, keeps the root from zero.
+    epsilon : δ, above 0, keeps the root from zero.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When a setting is no number or out of its range.
 
     References
     ----------
@@ -93,8 +107,8 @@ class RMSProp(Optimizer):
 
     def __post_init__(self):
         super().__post_init__()
-        checks.number("decay", self.decay, at_least=0, below=1)
-        checks.number("epsilon", self.epsilon, at_least=0)
+        self.decay = checks.number("decay", self.decay, at_least=0, below=1)
+        self.epsilon = checks.number("epsilon", self.epsilon, above=0)
 
     def update(self, parameter, gradient, past):
         s = past.get("mean_square", 0.0)

@@ -17,10 +17,16 @@ class Dropout(Layer):
     Parameters
     ----------
     rate : the probability of dropping a unit, from 0 to below 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When the rate is no number in that range; when training without a generator.
     """
 
     def __init__(self, rate: float):
         self.rate = checks.number("rate", rate, at_least=0, below=1)
+        self.mask = None
 
     def forward(self, x, training=False, rng=None):
         self.mask = None

@@ -131,9 +131,9 @@ def test_a_dataset_refuses():
         dataset_of(images, labels, test=Examples(images[:, :5], labels))
     with pytest.raises(ValueError, match="test must have rows of the same shape"):
         dataset_of(images, labels, test=Examples(images, labels).one_hot())
-    with pytest.raises(ValueError, match=r"train\.y must be from 0 to 9, got -1 to"):
+    with pytest.raises(ValueError, match=r"train\.y must hold labels from 0 to 9, got -1 to"):
         dataset_of(images, np.array([-1, 0, 1, 2, 3, 4]))
-    with pytest.raises(ValueError, match=r"train\.y must be from 0 to 3, got 0 to 4"):
+    with pytest.raises(ValueError, match=r"train\.y must hold labels from 0 to 3, got 0 to 4"):
         dataset_of(images, np.array([0, 0, 1, 2, 3, 4]), classes=4)
     with pytest.raises(TypeError, match="train must be Examples, got tuple"):
         Dataset((images, labels), None, Examples(images, labels), provenance)
@@ -206,9 +206,9 @@ def test_one_hot_of_examples():
 @pytest.mark.parametrize(
     ("labels", "classes", "error", "message"),
     [
-        ([0, 10], 10, ValueError, "labels must be from 0 to 9, got 0 to 10"),
-        ([-1, 3], 10, ValueError, "labels must be from 0 to 9, got -1 to 3"),
-        ([0.0, 1.0], 10, TypeError, "labels must be whole numbers"),
+        ([0, 10], 10, ValueError, "labels must hold labels from 0 to 9, got 0 to 10"),
+        ([-1, 3], 10, ValueError, "labels must hold labels from 0 to 9, got -1 to 3"),
+        ([0.0, 1.0], 10, TypeError, "labels must hold labels as whole numbers"),
         ([[0, 1]], 10, ValueError, r"labels must have the shape \(n,\), got \(1, 2\)"),
         ([0, 1], 0, ValueError, "classes must be at least 1"),
         ([0, 1], 2.0, TypeError, "classes must be a whole number"),
@@ -304,7 +304,7 @@ def test_batches_are_copies():
         (numbered(3), 0, np.random.default_rng(0), ValueError, "batch_size must be at least 1, got 0"),
         (numbered(3), 1.5, np.random.default_rng(0), TypeError, "batch_size"),
         (numbered(3), 1, 42, TypeError, "rng must be a numpy.random.Generator"),
-        (np.zeros((3, 2)), 1, np.random.default_rng(0), TypeError, "examples must be Examples, got an array"),
+        (np.zeros((3, 2)), 1, np.random.default_rng(0), TypeError, "examples must be of type Examples.*got ndarray"),
     ],
 )
 def test_batches_refuse_at_the_call(examples, batch_size, rng, error, message):

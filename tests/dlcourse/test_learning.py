@@ -154,11 +154,46 @@ def test_training_stops_when_it_is_told():
     assert calls == [1, 2, 3] and len(history.loss) == 3
 
 
-def test_divergence_is_an_error_that_keeps_the_history():
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("rate", [3.0, 4.0, 10.0])
+def test_divergence_is_an_error_that_keeps_the_history(rate):
     x = rng().normal(size=(64, 2)).astype(np.float32)
-    with np.errstate(over="ignore", invalid="ignore"), pytest.raises(Diverged, match=r"in epoch \d+ with SGD\(learning_rate=4.0\)") as error:
-        fit(Network(Dense(2, 1), rng=rng()), MeanSquaredError(), SGD(4.0), Examples(x, x[:, :1]), **settings_of(100))
+    with pytest.raises(Diverged, match=rf"in epoch \d+ with SGD\(learning_rate={rate}\)") as error:
+        fit(Network(Dense(2, 1), rng=rng()), MeanSquaredError(), SGD(rate), Examples(x, x[:, :1]), **settings_of(100))
     assert 0 < len(error.value.history.loss) < 100 and np.isfinite(error.value.history.loss).all()
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("validation", [None, clusters(30, 1)])
+def test_divergence_in_the_very_last_step_is_noticed(validation):
+    data = Dataset(Examples(clusters(32).x * 100, clusters(32).y), validation, clusters(30, 2), Provenance("clusters", "made here", {}, 0))
+    with pytest.raises(Diverged, match="in epoch 1"):
+        fit(softmax_regression(), CrossEntropy(), SGD(1e38), data, epochs=1, batch_size=32, rng=rng())
+
+
+def test_a_layer_that_is_more_than_the_losss_activation_is_not_taken_as_one_with_it():
+    class Cold(Softmax):
+        def forward(self, x, training=False, rng=None):
+            return super().forward(3 * x)
+
+        def backward(self, gradient, input_gradient=True):
+            return 3 * super().backward(gradient)
+
+    network = Network(Dense(5, 3), Cold(), rng=rng(), dtype=np.float64)
+    data = clusters(20)
+    value, _ = loss_and_gradients(network, CrossEntropy(), data.x, data.y)
+    assert value == pytest.approx(CrossEntropy().value(network(data.x), data.y))
+    numeric = central_difference(lambda: CrossEntropy().value(network(data.x), data.y), network.parameters[0])
+    assert relative_error(network.gradients[0], numeric) < 1e-6
+
+
+def test_targets_of_another_type_do_not_slow_the_network_down():
+    """A float64 one-hot target would make every gradient float64."""
+    data = clusters(20)
+    for loss, last in ((CrossEntropy(), Softmax()), (MeanSquaredError(), Tanh())):
+        network = Network(Dense(5, 3), last, rng=rng())
+        loss_and_gradients(network, loss, data.x, np.eye(3)[data.y])
+        assert {gradient.dtype for gradient in network.gradients} == {np.dtype(np.float32)}
 
 
 # evaluate, predict, accuracy
@@ -214,11 +249,13 @@ good = (softmax_regression(), CrossEntropy(), SGD(), clusters())
 @pytest.mark.parametrize(
     "arguments, more, error, message",
     [
-        (("net", *good[1:]), {}, TypeError, "network must be a Network, such as .*, got 'net'"),
-        ((good[0], "crossentropy", *good[2:]), {}, TypeError, "loss must be a Loss"),
-        ((good[0], CrossEntropy, *good[2:]), {}, TypeError, "loss must be a Loss"),
-        ((*good[:2], RMSProp, good[3]), {}, TypeError, r"optimizer must be an Optimizer, such as RMSProp\(\)"),
-        ((*good[:3], good[3].x), {}, TypeError, "data must be a Dataset or Examples, got ndarray"),
+        (("net", *good[1:]), {}, TypeError, "network must be of type Network, such as .*, got str"),
+        ((good[0], "crossentropy", *good[2:]), {}, TypeError, "loss must be of type Loss"),
+        ((good[0], CrossEntropy, *good[2:]), {}, TypeError, "loss must be of type Loss.*got the class CrossEntropy"),
+        ((*good[:2], RMSProp, good[3]), {}, TypeError, r"optimizer must be of type Optimizer, such as RMSProp\(\)"),
+        ((*good[:3], good[3].x), {}, TypeError, "data must be of type Examples.*got ndarray"),
+        ((*good[:3], good[3][:0]), {}, ValueError, "data must hold at least one example, got none"),
+        (good, {"on_epoch_end": 3}, TypeError, "on_epoch_end must be a function of network and history, got 3"),
         (good, {"epochs": 0}, ValueError, "epochs must be at least 1, got 0"),
         (good, {"batch_size": 12.5}, TypeError, "batch_size must be a whole number, got float"),
         (good, {"rng": 3}, TypeError, "rng must be a numpy.random.Generator.*got 3"),
@@ -229,6 +266,28 @@ good = (softmax_regression(), CrossEntropy(), SGD(), clusters())
 def test_bad_input_is_named(arguments, more, error, message):
     with pytest.raises(error, match=message):
         fit(*arguments, **{**settings_of(), **more})
+
+
+@pytest.mark.parametrize(
+    "call, error, message",
+    [
+        (lambda: evaluate("net", CrossEntropy(), good[3]), TypeError, "network must be of type Network"),
+        (lambda: evaluate(good[0], CrossEntropy, good[3]), TypeError, "loss must be of type Loss"),
+        (lambda: evaluate(good[0], CrossEntropy(), good[3].x), TypeError, "examples must be of type Examples.*got ndarray"),
+        (lambda: evaluate(good[0], CrossEntropy(), good[3][:0]), ValueError, "examples must hold at least one example"),
+        (lambda: evaluate(good[0], CrossEntropy(), good[3], 0), ValueError, "batch_size must be at least 1, got 0"),
+        (lambda: predict("net", good[3].x), TypeError, "network must be of type Network"),
+        (lambda: predict(good[0], 3), TypeError, "x must be of type ndarray.*got int"),
+        (lambda: predict(good[0], good[3].x[:, :2]), ValueError, r"\(n, 5\).*got \(300, 2\)"),
+    ],
+)
+def test_bad_input_to_evaluate_and_predict_is_named(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
+
+
+def test_a_prediction_of_no_examples_is_empty():
+    assert predict(good[0], np.ones((0, 5))).shape == (0, 3)
 
 
 def test_histories_start_empty():

@@ -95,7 +95,11 @@ p2 = np.full((3, 2), 0.5)
     [
         (lambda: HalfSquaredError().value(np.ones((3, 2)), np.ones((2, 3))), ValueError, r"target must have the shape of prediction, \(3, 2\).*got \(2, 3\)"),
         (lambda: HalfSquaredError().value(np.ones((3, 2)), np.ones(3, int)), ValueError, "one_hot"),
-        (lambda: MeanSquaredError().gradient(np.ones((0, 2)), np.ones((0, 2))), ValueError, "at least one example"),
+        (lambda: MeanSquaredError().gradient(np.ones((0, 2)), np.ones((0, 2))), ValueError, r"shape \(n, k\), got float64 of \(0, 2\)"),
+        (lambda: MeanSquaredError().value(np.uint8([[20]]), np.uint8([[4]])), ValueError, "floating-point numbers.*got uint8"),
+        (lambda: CrossEntropy().value(np.ones((2, 1)), np.zeros((2, 1))), ValueError, "one-hot: rows"),
+        (lambda: CrossEntropy().value_from_logits([0.5, 0.2], [1]), ValueError, r"logits must hold .*got float64 of \(2,\)"),
+        (lambda: BinaryCrossEntropy().value_from_logits(np.ones((0, 1)), np.ones((0, 1))), ValueError, "logits must hold"),
         (lambda: MeanSquaredError().value(np.array([[np.nan]]), np.ones((1, 1))), ValueError, "prediction must be finite"),
         (lambda: CrossEntropy().value(p2, np.array([0, 1, 2])), ValueError, "labels from 0 to 1, got 0 to 2"),
         (lambda: CrossEntropy().value(p2, np.array([0, 1, -1])), ValueError, "got -1 to 1"),

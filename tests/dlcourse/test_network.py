@@ -167,10 +167,59 @@ def test_saving_over_a_file_that_fails_leaves_it_whole(tmp_path):
             raise OSError("disk full")
 
     broken = full_network(1)
-    broken.layers.append(Unwritable())
+    broken.layers += (Unwritable(),)
     with pytest.raises(OSError, match="disk full"):
         broken.save(path)
     assert path.read_bytes() == before and len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_network_of_another_networks_layers_shares_what_they_learnt():
+    whole = full_network()
+    kept = [array.copy() for array in whole.parameters]
+    part = Network(*whole.layers[:3], rng=rng(9))
+    for before, array in zip(kept, whole.parameters):
+        np.testing.assert_array_equal(before, array)
+    assert part.parameters[0] is whole.parameters[0]
+
+
+def test_a_gradient_of_another_shape_is_no_gradient():
+    network = Network(Dense(3, 2), ReLU(), rng=rng())
+    network(np.ones((5, 3)))
+    with pytest.raises(ValueError, match=r"\(5, 2\), got \(1, 1\)"):
+        network.backward(np.ones((1, 1)))
+
+
+def test_a_readers_own_layer_of_the_same_name_does_not_take_the_place_of_ours(tmp_path):
+    path = full_network().save(tmp_path / "network.npz")
+    original = Dense
+
+    class Own(Layer):
+        pass
+
+    Own.__qualname__ = Own.__name__ = "Dense"
+    Own.__init_subclass__()
+    Layer.known[f"{__name__}.Dense"] = Own
+    try:
+        assert type(Network.load(path).layers[1]) is original
+    finally:
+        del Layer.known[f"{__name__}.Dense"]
+
+
+def test_an_initializer_of_ones_own_is_saved_as_its_weights(tmp_path):
+    network = Network(Dense(3, 2, lambda rng, shape: np.ones(shape)))
+    assert (Network.load(network.save(tmp_path / "network.npz")).parameters[0] == 1).all()
+
+
+@pytest.mark.slow
+def test_a_file_with_any_one_byte_changed_loads_or_is_named(tmp_path):
+    path = Network(Dense(3, 2), Softmax(), rng=rng()).save(tmp_path / "network.npz")
+    content = path.read_bytes()
+    for place in range(len(content)):
+        path.write_bytes(content[:place] + bytes([content[place] ^ 0xFF]) + content[place + 1 :])
+        try:
+            Network.load(path)
+        except ValueError as error:
+            assert "network.npz" in str(error)
 
 
 def test_loading_never_unpickles(tmp_path):
@@ -191,19 +240,40 @@ def damaged(kind, path):
     else:
         saved = dict(np.load(path, allow_pickle=False))
         if kind == "unknown layer":
-            saved["layers"] = json.dumps([["Telepathy", {}]])
+            saved["layers"] = json.dumps([["elsewhere.Telepathy", {}]])
         elif kind == "wrong shape":
             saved["parameter_0"] = np.ones((2, 2), np.float32)
         elif kind == "missing parameter":
             del saved["parameter_3"]
+        elif kind == "surplus parameter":
+            saved["parameter_8"] = np.ones(2, np.float32)
+        elif kind == "NaN":
+            saved["parameter_0"][0, 0] = np.nan
+        elif kind == "array":
+            with open(path, "wb") as file:
+                np.save(file, np.ones(3))
+            return
         np.savez(path, **saved)
 
 
-@pytest.mark.parametrize("kind", ["truncated", "text", "empty", "unknown layer", "wrong shape", "missing parameter"])
-def test_a_damaged_file_is_named(tmp_path, kind):
+@pytest.mark.parametrize(
+    "kind, said",
+    [
+        ("truncated", ""),
+        ("text", ""),
+        ("empty", ""),
+        ("unknown layer", "import the module that defines elsewhere.Telepathy"),
+        ("wrong shape", r"float32 of \(2, 2\), expected float32 of \(4, 5\)"),
+        ("missing parameter", "holds 7 parameters, expected 8"),
+        ("surplus parameter", "holds 9 parameters, expected 8"),
+        ("NaN", "must be finite"),
+        ("array", ""),
+    ],
+)
+def test_a_damaged_file_is_named(tmp_path, kind, said):
     path = full_network().save(tmp_path / "network.npz")
     damaged(kind, path)
-    with pytest.raises(ValueError, match="network.npz"):
+    with pytest.raises(ValueError, match=rf"network.npz is no saved network.*{said}"):
         Network.load(path)
 
 
@@ -226,7 +296,12 @@ def test_load_and_save_name_a_wrong_path(tmp_path):
         (lambda: Dense(3, 2, "xavier"), ValueError, "glorot_uniform, he_normal.*got 'xavier'"),
         (lambda: Dense(3, 2).forward(np.ones((1, 3))), ValueError, "no weights yet"),
         (lambda: Network(), ValueError, "at least one layer"),
-        (lambda: Network(Dense), TypeError, "layers must be layers"),
+        (lambda: Dense(3, 2, None), TypeError, "initializer must be a function"),
+        (lambda: Network(Dense(2, 2), dtype=int), ValueError, "dtype must be float32 or float64, got int64"),
+        (lambda: Network(Network(Dense(2, 2)).layers[0], dtype=np.float64), ValueError, "float32, got float64"),
+        (lambda: Network(Dense(2, 2)).backward(np.ones((1, 2))), ValueError, r"last forward's output, None, got \(1, 2\)"),
+        (lambda: Network(Dense(2, 2)).gradients, ValueError, "call forward and backward first"),
+        (lambda: Network(Dense), TypeError, "layers must be of type Layer, such as .*got the class Dense"),
         (lambda: Network(Dense(784, 512), Dense(500, 10)), ValueError, r"expects examples of shape \(500,\), got \(512,\)"),
         (lambda: Network(*[Dense(2, 2)] * 2), ValueError, "same layer object"),
         (lambda: Network(Dense(2, 2), rng=0), TypeError, "rng must be a numpy.random.Generator"),
