@@ -156,11 +156,11 @@ def loss_and_gradients(
     TypeError, ValueError
         When shapes do not fit, or dropout has no generator.
     """
-    value, prediction, one = _forward(network, loss, x, y, training=True, rng=rng)
-    if one:
-        network.backward(loss.gradient_in_logits(prediction, y), layers=-1)
-    else:
+    value, prediction, gradient = _forward(network, loss, x, y, training=True, rng=rng)
+    if gradient is None:
         network.backward(loss.gradient(prediction, y))
+    else:
+        network.backward(gradient, layers=-1)
     return value, prediction
 
 
@@ -218,20 +218,23 @@ def count_right(prediction: np.ndarray, y: np.ndarray) -> int:
     return int((prediction.argmax(axis=1) == labels).sum())
 
 
-def _forward(network, loss, x, y, training, rng=None) -> tuple[float, np.ndarray, bool]:
-    """Loss, prediction, and whether the loss was taken as one with the last layer.
+def _forward(network, loss, x, y, training, rng=None) -> tuple[float, np.ndarray, np.ndarray | None]:
+    """Loss and prediction, and the gradient in the logits where loss and last layer are one.
 
     That layer has to be the very class that the loss names: a subclass may compute something
     else, of which p - y is not the gradient.
     """
-    one = type(network.layers[-1]) is loss.activation
-    output = network.forward(x, training, rng, layers=-1 if one else None)
-    if not np.isfinite(output).all():
-        raise FloatingPointError("the network put out NaN or infinity")
-    value = loss.value_from_logits(output, y) if one else loss.value(output, y)
+    if type(network.layers[-1]) is loss.activation:
+        logits = network.forward(x, training, rng, layers=-1)
+        value, gradient, prediction = loss.from_logits(logits, y)
+    else:
+        prediction, gradient = network.forward(x, training, rng), None
+        if not np.isfinite(prediction).all():
+            raise FloatingPointError("the network put out NaN or infinity")
+        value = loss.value(prediction, y)
     if not np.isfinite(value):
         raise FloatingPointError(f"the loss became {value}")
-    return value, network.layers[-1].forward(output) if one else output, one
+    return value, prediction, gradient
 
 
 def _check_examples(name: str, examples: Examples) -> None:

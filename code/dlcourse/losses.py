@@ -8,6 +8,7 @@ rounds to zero.
 """
 
 import numpy as np
+from scipy.special import expit
 
 from dlcourse import checks
 from dlcourse.network import Layer, Sigmoid, Softmax
@@ -16,7 +17,8 @@ from dlcourse.network import Layer, Sigmoid, Softmax
 class Loss:
     """What every loss is; a subclass gives ``value`` and ``gradient``."""
 
-    activation: type[Layer] | None = None  # the layer with which the loss is taken as one
+    # The layer with which the loss can be taken as one. Such a loss has ``from_logits``.
+    activation: type[Layer] | None = None
 
     def value(self, prediction: np.ndarray, target: np.ndarray) -> float:
         """How wrong the predictions are, on average over the examples.
@@ -91,20 +93,26 @@ class CrossEntropy(Loss):
         safe = np.maximum(prediction, np.finfo(prediction.dtype).tiny)
         return -_one_hot(target, prediction) / safe / len(prediction)
 
-    def value_from_logits(self, logits, target) -> float:
-        """The same, from the logits z before softmax: ln Σ_j exp(z_j) - z_right."""
-        logits = _rows("logits", logits)
-        shifted = logits - logits.max(axis=-1, keepdims=True)
-        total = np.exp(shifted).sum(axis=-1)
-        return float(np.log(total).mean()) - _mean_at(shifted, target)
+    def from_logits(self, logits, target):
+        """Softmax and cross-entropy as one, from the logits z before the softmax.
 
-    def gradient_in_logits(self, prediction, target) -> np.ndarray:
-        """∂J/∂z = (p - y) / n, with no slope of the activation left in it (correction M11).
+        The value is ln Σ_j exp(z_j) - Σ_k y_k z_k (equation ``eq:loss-in-logits``), and its
+        gradient p - y, with no slope of the activation left in it (``eq:output-error``,
+        correction M11), both averaged over examples.
 
-        Equation ``eq:output-error``.
+        Returns
+        -------
+        value : float.
+        gradient : ∂J/∂z, (n, k).
+        probabilities : (n, k).
         """
-        prediction = _rows("prediction", prediction)
-        return (prediction - _one_hot(target, prediction)) / len(prediction)
+        z = _rows("logits", logits)
+        z = z - z.max(axis=-1, keepdims=True)
+        positive = np.exp(z)
+        total = positive.sum(axis=-1, keepdims=True)
+        p, y = positive / total, _one_hot(target, z)
+        value = (np.log(total).sum() - (y * z).sum()) / len(z)
+        return float(value), (p - y) / len(z), p
 
 
 class BinaryCrossEntropy(Loss):
@@ -128,16 +136,16 @@ class BinaryCrossEntropy(Loss):
         tiny = np.finfo(p.dtype).tiny
         return ((1 - y) / np.maximum(1 - p, tiny) - y / np.maximum(p, tiny)) / p.size
 
-    def value_from_logits(self, logits, target) -> float:
-        """The same, from the logits z before the sigmoid: ln(1 + exp(z)) - y z."""
-        logits = _rows("logits", logits)
-        y = _yes_or_no(target, logits)
-        return float((np.logaddexp(0, logits) - y * logits).mean())
+    def from_logits(self, logits, target):
+        """Sigmoid and binary cross-entropy as one, from the logits z before the sigmoid.
 
-    def gradient_in_logits(self, prediction, target) -> np.ndarray:
-        """∂J/∂z = (p - y) / (n k)."""
-        prediction = _rows("prediction", prediction)
-        return (prediction - _yes_or_no(target, prediction)) / prediction.size
+        The value is ln(1 + exp(z)) - y z, its gradient p - y, both averaged over examples
+        and outputs. Returns value, gradient and probabilities as ``CrossEntropy`` does.
+        """
+        z = _rows("logits", logits)
+        y, p = _yes_or_no(target, z), expit(z)
+        value = (np.logaddexp(0, z) - y * z).mean()
+        return float(value), (p - y) / z.size, p
 
 
 def _rows(name, array):

@@ -64,6 +64,19 @@ def _fans(shape: tuple[int, ...]) -> tuple[int, int]:
     return window * shape[-2], window * shape[-1]
 
 
+# OpenBLAS multiplies small matrices, up to so many multiplications, as they lie in memory.
+# Larger ones it copies first, which for a thin matrix takes as long again.
+SMALL, THIN = 1_000_000, 16
+
+
+def product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The matrix product a @ b, shapes (n, k) and (k, m), quick where m is small, too."""
+    pieces = math.ceil(a.size * b.shape[1] / SMALL)
+    if pieces == 1 or b.shape[1] > THIN:
+        return a @ b
+    return np.concatenate([piece @ b for piece in np.array_split(a, pieces)])
+
+
 INITIALIZERS = {function.__name__: function for function in (glorot_uniform, he_normal)}
 
 
@@ -165,11 +178,11 @@ class Dense(Layer):
     def forward(self, x, training=False, rng=None):
         self._check(x)
         self.x = x
-        return x @ self.weights + self.biases
+        return product(x, self.weights) + self.biases
 
     def backward(self, gradient, input_gradient=True):
-        self.gradients = [self.x.T @ gradient, gradient.sum(axis=0)]
-        return gradient @ self.weights.T if input_gradient else None
+        self.gradients = [product(self.x.T, gradient), gradient.sum(axis=0)]
+        return product(gradient, self.weights.T) if input_gradient else None
 
     def _check(self, x):
         if self.weights is None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from dlcourse.network import Dense, Flatten, Layer, Network, ReLU, Sigmoid, Softmax, Tanh, glorot_uniform, he_normal
+from dlcourse.network import Dense, Flatten, Layer, Network, ReLU, Sigmoid, Softmax, Tanh, glorot_uniform, he_normal, product
 from dlcourse.regularization import Dropout
 
 sizes = st.integers(1, 6)
@@ -50,6 +50,13 @@ def test_the_input_gradient_is_computed_only_when_asked_for():
     assert network.backward(np.ones((5, 2), np.float32), input_gradient=True).shape == (5, 2, 2)
     for a, b in zip(network.gradients, with_input):
         np.testing.assert_array_equal(a, b)
+
+
+@given(n=st.integers(1, 300), k=st.integers(1, 900), m=st.integers(1, 20))
+def test_a_product_in_pieces_is_the_product(n, k, m):
+    a, b = rng(n).normal(size=(n, k)), rng(m).normal(size=(k, m))
+    np.testing.assert_allclose(product(a, b), a @ b, rtol=1e-9, atol=1e-9)
+    assert product(a.astype(np.float32), b.astype(np.float32)).dtype == np.float32
 
 
 # Softmax (S4)
