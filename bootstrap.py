@@ -389,7 +389,8 @@ def main(arguments):
         sys.stderr.write(__doc__)
         return 2
     for name in ("SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
+        # One that is ignored stays so: that is what nohup is for.
+        if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) != signal.SIG_IGN:
             signal.signal(getattr(signal, name), interrupted)
     try:
         insist_on_suitable()

@@ -93,7 +93,11 @@ def _complete_key(app: Sphinx, docname: str, source: list[str]) -> None:
         env.note_dependency(relpath(path, app.srcdir))
     data = app.config.coursebook_data if f"{book.name}.data" in reached else ""
 
-    kernel = {"name": "python3", "display_name": "Python 3"} | metadata.get("kernelspec", {})
+    given = metadata.get("kernelspec", {})
+    if not isinstance(given, dict):
+        problems.report(env, f"kernelspec must be a mapping with a name, came {given!r}", 1)
+        return
+    kernel = {"name": "python3", "display_name": "Python 3"} | given
     metadata["kernelspec"] = kernel | {"coursebook": fingerprint(files, data)}
     source[0] = front_matter.replace(source[0], metadata)
 

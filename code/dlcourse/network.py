@@ -72,7 +72,7 @@ SMALL, THIN = 1_000_000, 16
 def product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """The matrix product a @ b, shapes (n, k) and (k, m), quick where m is small, too."""
     pieces = math.ceil(a.size * b.shape[1] / SMALL)
-    if pieces == 1 or b.shape[1] > THIN:
+    if pieces <= 1 or b.shape[1] > THIN:
         return a @ b
     return np.concatenate([piece @ b for piece in np.array_split(a, pieces)])
 

@@ -176,6 +176,17 @@ def test_every_page_says_on_which_data_it_is_built(book):
     assert [output.text.strip() for output in outputs] == ["embedded 0"]
 
 
+def test_without_data_and_network_the_book_is_built_on_the_embedded_digits(book, monkeypatch, tmp_path):
+    monkeypatch.delenv("DLCOURSE_DATA")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "no cache"))
+    for name in ("HTTPS_PROXY", "https_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")  # nothing listens there
+    result = book.build(strict=True)
+    assert result.status == 0
+    assert "not reached" in result.output
+    assert BeautifulSoup(book.html("index"), "html.parser").select(".data-notice")
+
+
 def test_wrong_data_stops_the_build_with_one_line(book, monkeypatch):
     monkeypatch.setenv("DLCOURSE_DATA", str(book.root))
     result = book.build()

@@ -1,9 +1,14 @@
-"""The README's program is the lecture's four boxes, and it runs (S7)."""
+"""The README: its program is the lecture's four boxes and runs (S7), its links lead somewhere."""
 
 import re
 from pathlib import Path
 
 README = Path(__file__).parents[2] / "README.md"
+
+
+def test_what_the_readme_links_to_is_there():
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", README.read_text(encoding="utf-8"))
+    assert links and [link for link in links if not (README.parent / link).exists()] == []
 
 
 def test_the_readmes_program_runs_and_its_names_come_from_the_boxes(monkeypatch):

@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from gradients import central_difference, relative_error
@@ -230,6 +234,37 @@ def test_counting_right_answers():
     assert count_right(p, np.array([0, 1, 1])) == 2
     assert count_right(p, np.eye(2)[[0, 1, 1]]) == 2
     assert count_right(np.array([[0.6], [0.2]]), np.array([1, 1])) == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+@pytest.mark.parametrize("disabled, shown", [("0", True), ("1", False)])
+def test_a_bar_shows_on_a_terminal_unless_it_is_disabled(disabled, shown):
+    import fcntl
+    import pty
+    import struct
+    import termios
+
+    program = """
+import numpy as np
+from dlcourse.data import Examples
+from dlcourse.learning import fit
+from dlcourse.losses import MeanSquaredError
+from dlcourse.network import Dense, Network
+from dlcourse.optimization import SGD
+x = np.ones((4, 1), np.float32)
+fit(Network(Dense(1, 1)), MeanSquaredError(), SGD(), Examples(x, x), epochs=2, batch_size=2, rng=np.random.default_rng(0))
+"""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    subprocess.run([sys.executable, "-c", program], stderr=theirs, check=True, env={**os.environ, "TQDM_DISABLE": disabled})
+    os.set_blocking(ours, False)
+    try:
+        said = os.read(ours, 10_000).decode()
+    except BlockingIOError:
+        said = ""
+    finally:
+        os.close(ours), os.close(theirs)
+    assert ("2/2" in said) is shown and bool(said) is shown
 
 
 def test_a_bar_shows_only_where_a_person_watches(capfd, monkeypatch):

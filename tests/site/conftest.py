@@ -65,7 +65,7 @@ def pytest_generate_tests(metafunc):
 @pytest.fixture(autouse=True)
 def _site_is_built():
     if not SITE.is_dir():
-        pytest.skip(f"no built site in {SITE}: run `make html` first, or set COURSEBOOK_SITE")
+        pytest.fail(f"no built site in {SITE}: run `make html` first, or set COURSEBOOK_SITE")
 
 
 @pytest.fixture(scope="session")
