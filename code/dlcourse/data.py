@@ -175,7 +175,8 @@ class Dataset:
         parts = {"training": self.train, "validation": self.validation, "test": self.test}
         sizes = ", ".join(f"{len(part):,} {name}" for name, part in parts.items() if part is not None)
         side = _side(self.train.x)
-        what = f"images of {side}×{side}" if side else f"examples of shape {self.train.x.shape[1:]}"
+        is_image = side and side > 2  # four numbers are more likely just that
+        what = f"images of {side}×{side}" if is_image else f"examples of shape {self.train.x.shape[1:]}"
         return f"{self.name}: {sizes} {what}\n  from {self.provenance.origin}, sha256 {self.provenance.sha256[:12]}…"
 
 
