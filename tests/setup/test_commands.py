@@ -88,6 +88,7 @@ class Everything:
             "html:\n\t@echo data=$$DLCOURSE_DATA; sh build.sh\n"
         )
         self.write("build.sh", "exit 0")
+        self.write("tests/conftest.py", (ROOT / "tests/conftest.py").read_text(encoding="utf-8"))  # knows --slow
         self.write("tests/quick/test_quick.py", "def test_a(): pass\ndef test_b(): pass\n")
         self.write(
             "tests/site/test_site.py",
