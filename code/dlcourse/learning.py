@@ -77,11 +77,11 @@ def fit(
     ----------
     data : a data set, whose validation part is evaluated after each epoch, or the training
         examples alone. The test part is never touched (correction M5).
+    optimizer : its memory of past gradients starts afresh with each call.
     epochs, batch_size : how often all examples are seen; how many make one update.
     rng : reshuffles the examples in each epoch and drives dropout.
     on_epoch_end : called as ``on_epoch_end(network, history)``; learning stops when it
         returns True.
-    optimizer : its memory of past gradients starts afresh with each call.
     progress : whether to show a progress bar; by default when a person watches.
 
     Raises
