@@ -62,8 +62,10 @@ def finite(name: str, array: np.ndarray) -> np.ndarray:
     return array
 
 
-def labels(name: str, array: np.ndarray, classes: int) -> np.ndarray:
+def labels(name: str, array: np.ndarray, classes: int | None = None) -> np.ndarray:
     """Return ``array`` when it holds whole numbers from 0 to ``classes`` - 1, shape (n,).
+
+    Without ``classes`` there is no upper bound.
 
     Raises
     ------
@@ -76,8 +78,9 @@ def labels(name: str, array: np.ndarray, classes: int) -> np.ndarray:
         raise TypeError(f"{name} must hold labels as whole numbers, got {array.dtype}")
     if array.ndim != 1:
         raise ValueError(f"{name} must have the shape (n,), got {array.shape}")
-    if array.size and (array.min() < 0 or array.max() >= classes):
-        raise ValueError(f"{name} must hold labels from 0 to {classes - 1}, got {array.min()} to {array.max()}")
+    if array.size and (array.min() < 0 or (classes is not None and array.max() >= classes)):
+        upper = "" if classes is None else f" to {classes - 1}"
+        raise ValueError(f"{name} must hold labels from 0{upper}, got {array.min()} to {array.max()}")
     return array
 
 

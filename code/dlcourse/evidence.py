@@ -22,6 +22,7 @@ from joblib.parallel import get_active_backend
 from threadpoolctl import threadpool_limits
 
 from dlcourse import checks
+from dlcourse.notebook import running_shell
 
 __all__ = ["ClaimFailed", "ExperimentFailed", "Repeated", "claim", "record", "repeat"]
 
@@ -242,7 +243,7 @@ def claim(
     if not condition:
         raise ClaimFailed(f"not true: {text} — {evidence}")
     plain = f"✓ {text} — {evidence}"
-    if _shell() is None:
+    if running_shell() is None:
         encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
         print(plain.encode(encoding, "replace").decode(encoding))
         return
@@ -453,14 +454,8 @@ def _mean_and_std(mean: float, std: float) -> str:
     return f"({text}){_power_of_ten(scale)}" if scale else text
 
 
-def _shell() -> Any:
-    """The running IPython shell, or None: a plain script has not even imported IPython."""
-    ipython = sys.modules.get("IPython")
-    return ipython.get_ipython() if ipython else None
-
-
 def _display(data: dict[str, str], metadata: dict[str, Any]) -> None:
-    if _shell() is None:  # there, IPython's display would print the raw dictionary
+    if running_shell() is None:  # there, IPython's display would print the raw dictionary
         return
     from IPython.display import display
 

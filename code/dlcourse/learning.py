@@ -14,6 +14,7 @@ from dlcourse import checks
 from dlcourse.data import Dataset, Examples, batches
 from dlcourse.losses import Loss
 from dlcourse.network import Network
+from dlcourse.notebook import running_shell
 from dlcourse.optimization import Optimizer
 
 
@@ -101,7 +102,6 @@ def fit(
     checks.whole("epochs", epochs)
     checks.whole("batch_size", batch_size)
     checks.generator("rng", rng)
-
     if on_epoch_end is not None and not callable(on_epoch_end):
         raise TypeError(f"on_epoch_end must be a function of network and history, got {on_epoch_end!r}")
 
@@ -245,8 +245,6 @@ def _check_examples(name: str, examples: Examples) -> None:
 def _progress_bar(epochs: int, progress: bool | None) -> tqdm:
     """A bar where a person watches. TQDM_DISABLE=1, which the book's build sets, means nobody does."""
     if progress is None and os.environ.get("TQDM_DISABLE", "0") in ("", "0"):
-        # In a notebook stderr is no terminal, but a person watches. Where IPython is not
-        # loaded this is none, and loading it to ask would cost half a second.
-        ipython = sys.modules.get("IPython")
-        progress = sys.stderr.isatty() or (ipython is not None and hasattr(ipython.get_ipython(), "kernel"))
+        # In a notebook, whose shell has a kernel, stderr is no terminal, but a person watches.
+        progress = sys.stderr.isatty() or hasattr(running_shell(), "kernel")
     return tqdm(total=epochs, unit="epoch", disable=not progress)

@@ -85,13 +85,14 @@ class CrossEntropy(Loss):
     activation = Softmax
 
     def value(self, prediction, target):
-        prediction = _probabilities(prediction)
-        return -_mean_at(np.log(np.maximum(prediction, np.finfo(prediction.dtype).tiny)), target)
+        p = _probabilities(prediction)
+        y = _one_hot(target, p)
+        return float(-(y * np.log(np.maximum(p, np.finfo(p.dtype).tiny))).sum() / len(p))
 
     def gradient(self, prediction, target):
-        prediction = _probabilities(prediction)
-        safe = np.maximum(prediction, np.finfo(prediction.dtype).tiny)
-        return -_one_hot(target, prediction) / safe / len(prediction)
+        p = _probabilities(prediction)
+        y = _one_hot(target, p)
+        return -y / np.maximum(p, np.finfo(p.dtype).tiny) / len(p)
 
     def from_logits(self, logits, target):
         """Softmax and cross-entropy as one, from the logits z before the softmax.
@@ -175,35 +176,18 @@ def _probabilities(prediction, rows=True):
     return prediction
 
 
-def _labels(target, prediction):
-    """The labels, checked, or None when ``target`` holds one-hot rows."""
+def _one_hot(target, prediction):
+    """``target`` as rows shaped and typed like ``prediction``, from labels or one-hot rows."""
+    target = np.asarray(target)
     n, classes = prediction.shape
     if target.shape == (n, classes):
         if not (target.min() >= 0 and np.allclose(target.sum(axis=1), 1, atol=1e-4)):
             raise ValueError("target must be one-hot: rows of numbers from 0 to 1 that sum to 1")
-        return None
+        return target.astype(prediction.dtype, copy=False)
     if target.shape != (n,):
         raise ValueError(f"target must hold {n} labels or one-hot rows of shape {(n, classes)}, got the shape {target.shape}")
-    return checks.labels("target", target, classes)
-
-
-def _mean_at(scores, target):
-    """The mean over examples of the score of the right class."""
-    target = np.asarray(target)
-    labels = _labels(target, scores)
-    if labels is None:
-        return float((target * scores).sum() / len(scores))
-    return float(scores[np.arange(len(scores)), labels].sum() / len(scores))
-
-
-def _one_hot(target, prediction):
-    """``target`` as rows shaped and typed like ``prediction``, whichever form it came in."""
-    target = np.asarray(target)
-    labels = _labels(target, prediction)
-    if labels is None:
-        return target.astype(prediction.dtype, copy=False)
     rows = np.zeros_like(prediction)
-    rows[np.arange(len(rows)), labels] = 1
+    rows[np.arange(n), checks.labels("target", target, classes)] = 1
     return rows
 
 

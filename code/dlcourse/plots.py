@@ -589,19 +589,9 @@ def _checked_labels(
 ) -> tuple[np.ndarray, np.ndarray]:
     checked = []
     for argument, values in (("true", true), ("predicted", predicted)):
-        labels = np.asarray(values)
-        if labels.dtype.kind not in "iu":
-            raise TypeError(f"{argument} must be integer labels, got {labels.dtype}")
-        if labels.ndim != 1 or not len(labels):
-            raise ValueError(
-                f"{argument} must be one label an example, shape (n,), got {labels.shape}"
-            )
-        if labels.min() < 0 or (classes is not None and labels.max() >= classes):
-            upper = "" if classes is None else f" to {classes - 1}"
-            raise ValueError(
-                f"{argument} must be labels from 0{upper}, got {labels.min()} to "
-                f"{labels.max()}"
-            )
+        labels = checks.labels(argument, np.asarray(values), classes)
+        if not len(labels):
+            raise ValueError(f"{argument} must hold one label an example, got none")
         checked.append(labels)
     if len(checked[0]) != len(checked[1]):
         raise ValueError(
