@@ -3,15 +3,24 @@
 Each module does one thing and has its own ``setup``. This one only lists them.
 """
 
+from pathlib import Path
+
 from sphinx.application import Sphinx
+from sphinx.config import Config
 
 from coursebook import dataset, execution, implementation, page, problems
 
 __all__ = ["setup"]
 
 
+def _add_static_files(app: Sphinx, config: Config) -> None:
+    config.html_static_path.append(str(Path(__file__).with_name("static")))
+
+
 def setup(app: Sphinx) -> dict:
     """Add the modules to a Sphinx build (called by Sphinx)."""
     for module in (problems, dataset, execution, page, implementation):
         module.setup(app)
+    app.connect("config-inited", _add_static_files)
+    app.add_css_file("coursebook.css")
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -41,7 +41,6 @@ class Book:
         self.write("_config.yml", (ROOT / "_config.yml").read_text(encoding="utf-8"))
         self.write("requirements.txt", "numpy==2\n")
         self.write("book/references.bib", "")
-        self.write("book/_static/coursebook.css", "")
         self.write("code/dlcourse/__init__.py", "")
         self.pages: list[str] = []
         self.page("index", "# A book\n\nNothing runs here.\n")
