@@ -8,7 +8,16 @@ from pathlib import Path
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
-from coursebook import accessibility, dataset, execution, implementation, page, problems, without_scripts
+from coursebook import (
+    accessibility,
+    alternative_text,
+    dataset,
+    execution,
+    implementation,
+    page,
+    problems,
+    without_scripts,
+)
 
 __all__ = ["setup"]
 
@@ -19,7 +28,9 @@ def _add_static_files(app: Sphinx, config: Config) -> None:
 
 def setup(app: Sphinx) -> dict:
     """Add the modules to a Sphinx build (called by Sphinx)."""
-    for module in (problems, dataset, execution, page, implementation, accessibility, without_scripts):
+    for module in (
+        problems, dataset, execution, page, implementation, alternative_text, accessibility, without_scripts
+    ):
         module.setup(app)
     app.connect("config-inited", _add_static_files)
     app.add_css_file("coursebook.css")
