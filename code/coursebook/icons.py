@@ -6,6 +6,7 @@ icon by its character, the trimmed sheet says which ones are left.
 
 import base64
 import io
+import logging
 import re
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from fontTools import subset
 from fontTools.ttLib import TTFont
 
 __all__ = ["embed"]
+
+logging.getLogger("fontTools").setLevel(logging.WARNING)  # it tells of each table
 
 FACE = re.compile(r"@font-face\{[^}]*\}")
 # A character as style sheets write it, of the area for private use

@@ -23,18 +23,23 @@ IMPORT = re.compile(r"@import\s+(?:url\()?[\"']([^\"']+)[\"']\)?\s*;")
 URL = re.compile(r"url\(\s*([\"']?)(?!data:|#|\w+:)([^\"')]+)\1\s*\)")
 
 
-def merge(folder: Path, names: list[str]) -> str:
+def merge(folder: Path, sheets: dict[str, str]) -> str:
     """One style sheet from many, in their order.
 
     Parameters
     ----------
     folder
         Addresses in the result are relative to it.
-    names
-        The files, relative to ``folder``. What they import is put in the place of the import.
+    sheets
+        The files, relative to ``folder``, with the medium that each is for (empty for all).
+        What a file imports is put in the place of the import.
     """
     seen: set[str] = set()
-    return "\n".join(_read(folder, posixpath.normpath(name), seen) for name in names)
+    texts = []
+    for name, media in sheets.items():
+        css = _read(folder, posixpath.normpath(name), seen)
+        texts.append(f"@media {media} {{\n{css}\n}}" if media else css)
+    return "\n".join(texts)
 
 
 def _read(folder: Path, name: str, seen: set[str]) -> str:

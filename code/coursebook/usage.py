@@ -3,20 +3,19 @@
 Pages are read once: what was found is kept beside the size and time of the file.
 """
 
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-__all__ = ["Usage", "of_page", "of_script", "reduced"]
+__all__ = ["Usage", "of_page", "of_script", "reduced", "variables"]
 
 TAG = re.compile(r"<[a-zA-Z](?:[^>\"']|\"[^\"]*\"|'[^']*')*>")
 ATTRIBUTE = re.compile(r"([^\s\"'<>/=]+)(?:\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'>]+)))?")
 SCRIPT = re.compile(r"<script\b[^>]*>(.*?)</script>", re.DOTALL)
 STRING = re.compile(r"\"((?:[^\"\\\n]|\\.)*)\"|'((?:[^'\\\n]|\\.)*)'|`((?:[^`\\]|\\.)*)`")
 VARIABLE = re.compile(r"var\(\s*(--[\w-]+)")
-FILE = re.compile(r"_static/([^\"'?#)\s]+)")
+FILE = re.compile(r"(_(?:static|images)/[^\"'?#)\s]+)")
 # Attributes whose values are text or addresses: no style sheet asks for them.
 TEXTS = {"alt", "aria-label", "content", "d", "for", "href", "placeholder", "src", "style", "title", "value"}
 
@@ -32,7 +31,10 @@ class Usage:
     values: set[str] = field(default_factory=set)
     words: set[str] = field(default_factory=set)  # what scripts may set as any of the former
     variables: set[str] = field(default_factory=set)  # custom properties, read outside of style sheets
-    files: set[str] = field(default_factory=set)  # below _static
+    files: set[str] = field(default_factory=set)  # in _static and _images
+
+    def __or__(self, other: "Usage") -> "Usage":
+        return Usage(**{name: values | getattr(other, name) for name, values in vars(self).items()})
 
     def __ior__(self, other: "Usage") -> "Usage":
         for name, values in vars(other).items():
@@ -77,6 +79,11 @@ def of_script(source: str) -> Usage:
     # A template may hold strings, and a minified script hides some between two others.
     used.words.update(re.findall(r"[\w-]*[a-zA-Z]-[\w-]+", source))
     return used
+
+
+def variables(css: str) -> list[str]:
+    """The custom properties that a style sheet reads."""
+    return sorted(set(VARIABLE.findall(css)))
 
 
 def reduced(used: Usage, css: str) -> dict[str, list[str]]:
