@@ -125,6 +125,8 @@ def _joined(root: Path, names: list[str]) -> str:
         parts.append(re.sub(r"^//# sourceMappingURL=.*$", "", text, flags=re.MULTILINE).strip())
         if name.endswith("/documentation_options.js"):
             parts.append("DOCUMENTATION_OPTIONS.search_as_you_type = false")
+            # Read from a disk, a page may not fetch another to show the place that was found.
+            parts.append('DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = location.protocol !== "file:"')
     return "\n;\n".join(parts) + "\n"
 
 
