@@ -85,6 +85,7 @@ def make(app: Sphinx, styles: dict[str, str], scripts: list[str], optional: list
     if styles:
         styles = styles | {f"_static/{name}": "" for page in pages.values() for name in page["besides"]}
         whole = stylesheet.merge(root / "_static", {name.removeprefix("_static/"): styles[name] for name in styles})
+        stylesheet.write(cache / "whole" / STYLE, whole)  # for who wants to compare
         read = used | Usage(variables={name for sheet in alone.values() for name in sheet["variables"]})
         stylesheet.write(root / STYLE, stylesheet.trim(whole, read, root / "_static", cache))
 

@@ -10,13 +10,10 @@ __all__ = ["ICON", "setup"]
 
 # The lecture's four boxes. As an address it is no request, and nobody asks for /favicon.ico.
 ICON = "data:image/svg+xml," + quote(
-    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><g fill="#0a7d91">'
-    '<rect x="1" y="1" width="6" height="6" rx="1"/><rect x="9" y="1" width="6" height="6" rx="1"/>'
-    '<rect x="1" y="9" width="6" height="6" rx="1"/></g><rect x="9" y="9" width="6" height="6" rx="1" fill="#e8871e"/>'
-    "</svg>",
-    safe=" =:/'",
+    "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'>"
+    "<path fill='#0a7d91' d='M1 1h6v6H1zM9 1h6v6H9zM1 9h6v6H1z'/><path fill='#e8871e' d='M9 9h6v6H9z'/></svg>",
+    safe="=:/'",
 )
-ICON = ICON.replace(" ", "%20")
 # Pages that have no source. They are found through the book, not through search engines.
 GENERATED = {
     "search": "Search all pages of the course book; it runs in the browser and asks no other host.",
