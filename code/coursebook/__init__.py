@@ -8,7 +8,20 @@ from pathlib import Path
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
-from coursebook import assets, dataset, execution, head, images, implementation, page, problems, site_files
+from coursebook import (
+    accessibility,
+    alternative_text,
+    assets,
+    dataset,
+    execution,
+    head,
+    images,
+    implementation,
+    page,
+    problems,
+    site_files,
+    without_scripts,
+)
 
 __all__ = ["setup"]
 
@@ -19,7 +32,10 @@ def _add_static_files(app: Sphinx, config: Config) -> None:
 
 def setup(app: Sphinx) -> dict:
     """Add the modules to a Sphinx build (called by Sphinx)."""
-    for module in (problems, dataset, execution, page, implementation, images, head, site_files, assets):
+    for module in (
+        problems, dataset, execution, page, implementation, alternative_text, images,
+        head, site_files, accessibility, without_scripts, assets
+    ):
         module.setup(app)
     app.connect("config-inited", _add_static_files)
     app.add_css_file("coursebook.css")

@@ -10,8 +10,8 @@
     reading_time: 12
     ---
 
-``description`` becomes the page's description; the others, where they are given, one line
-under the title. Lecture items are S1 to S81 and corrections M1 to M62, single or as a
+``description`` becomes the page's description, which every page has to have; the others,
+where they are given, one line under the title. Lecture items are S1 to S81 and corrections M1 to M62, single or as a
 range; the reading time is in minutes.
 """
 
@@ -19,6 +19,7 @@ import re
 from html import escape
 
 from docutils import nodes
+from markupsafe import Markup
 from sphinx.application import Sphinx
 
 from coursebook import front_matter, problems
@@ -26,6 +27,14 @@ from coursebook import front_matter, problems
 __all__ = ["insert_below_title", "items", "setup", "shown"]
 
 LAST = {"S": 81, "M": 62}  # the lecture's inventory and its list of corrections
+
+WORDS = (4, 50)  # of a description: a sentence that search engines and shared links show
+
+# Pages that no author writes. Another one is described by its title.
+GENERATED = {
+    "genindex": "An alphabetical index of what “{book}” defines and explains.",
+    "search": "Search the pages of “{book}”, in your browser.",
+}
 
 
 def items(given: object, letter: str) -> list[int]:
@@ -78,6 +87,15 @@ def shown(numbers: list[int], letter: str) -> str:
     )
 
 
+def _check_description(given: object) -> None:
+    if given is None or given == "":
+        raise ValueError("description: missing; expected a sentence that says what the page is about")
+    if not isinstance(given, str):
+        raise ValueError(f"description: expected a text, came {given!r}")
+    if not WORDS[0] <= len(given.split()) <= WORDS[1]:
+        raise ValueError(f"description: expected a sentence of {WORDS[0]} to {WORDS[1]} words, came {given!r}")
+
+
 def _about(metadata: dict) -> str:
     """The line under the title, empty where the front matter gives nothing for it."""
     said = []
@@ -109,10 +127,8 @@ def _read(app: Sphinx, docname: str, source: list[str]) -> None:
 
 def _show(app: Sphinx, doctree: nodes.document) -> None:
     metadata = app.env.temp_data["coursebook_front_matter"]
-    description = metadata.get("description", "")
     try:
-        if not isinstance(description, str):
-            raise ValueError(f"description: expected a text, came {description!r}")
+        _check_description(metadata.get("description"))
         line = _about(metadata)
     except ValueError as error:
         problems.report(app.env, f"front matter: {error}", 1)
@@ -122,9 +138,14 @@ def _show(app: Sphinx, doctree: nodes.document) -> None:
 
 
 def _describe(app: Sphinx, pagename: str, template: str, context: dict, doctree: object) -> None:
-    description = app.env.metadata.get(pagename, {}).get("description", "")
+    if pagename in app.env.all_docs:
+        description = app.env.metadata.get(pagename, {}).get("description", "")
+    else:
+        described = GENERATED.get(pagename, "{title}: a page of “{book}”.")
+        title = Markup(context.get("title") or pagename).striptags()
+        description = described.format(title=title, book=app.config.html_title or app.config.project)
     if description:
-        text = escape(" ".join(description.split()))
+        text = escape(" ".join(str(description).split()))
         context["metatags"] = context.get("metatags", "") + f'<meta name="description" content="{text}" />\n'
 
 
