@@ -8,7 +8,17 @@ from pathlib import Path
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
-from coursebook import dataset, equations, execution, implementation, page, problems, reference, source_pages
+from coursebook import (
+    dataset,
+    equation_lines,
+    equations,
+    execution,
+    implementation,
+    page,
+    problems,
+    reference,
+    source_pages,
+)
 
 __all__ = ["setup"]
 
@@ -19,7 +29,8 @@ def _add_static_files(app: Sphinx, config: Config) -> None:
 
 def setup(app: Sphinx) -> dict:
     """Add the modules to a Sphinx build (called by Sphinx)."""
-    for module in (problems, dataset, execution, page, implementation, equations, reference, source_pages):
+    traceability = equations, equation_lines, reference, source_pages
+    for module in (problems, dataset, execution, page, implementation, *traceability):
         module.setup(app)
     app.connect("config-inited", _add_static_files)
     app.add_css_file("coursebook.css")

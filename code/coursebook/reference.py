@@ -41,6 +41,13 @@ def _configure(app: Sphinx, config: Config) -> None:
     config.nitpick_ignore_regex = [*config.nitpick_ignore_regex, (r"py:.*", r"(?!dlcourse\.).*"), (r"(?!py:).*", r".*")]
 
 
+def _shorten(app: Sphinx, doctree: nodes.document) -> None:
+    """Every class has the base ``object``: that need not be said."""
+    for content in doctree.findall(addnodes.desc_content):
+        for line in [child for child in content if isinstance(child, nodes.paragraph) and child.astext() == "Bases: object"]:
+            content.remove(line)
+
+
 def _skip(app: Sphinx, what: str, name: str, obj: object, skip: bool, options: object) -> bool | None:
     """What a module passes on from another of ours has its entry there."""
     home, here = getattr(obj, "__module__", None), app.env.temp_data.get("autodoc:module")
@@ -90,7 +97,6 @@ def _link(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         line = lines[module].get(signature["fullname"])
         if line and (uri := source_pages.address(app, docname, relative, line)):
             source = nodes.reference("", "[source]", internal=True, refuri=uri)
-            source["aria-label"] = f"Source of {signature['fullname']}"
             signature += nodes.inline("", "", source, classes=["source-link"])
 
 
@@ -108,6 +114,7 @@ def setup(app: Sphinx) -> None:
     app.setup_extension("sphinx.ext.napoleon")
     app.connect("config-inited", _configure)
     app.connect("autodoc-skip-member", _skip)
+    app.connect("doctree-read", _shorten)
     app.connect("env-get-updated", _check)
     app.connect("doctree-resolved", _link, priority=200)
     app.add_css_file("reference.css")

@@ -87,7 +87,7 @@ def _body(app: Sphinx, file: str, page: str, source: str) -> str:
     if uri := _in_repository(app, file):
         links.append(f'<a href="{escape(uri)}">This file in the repository</a>')
     return (
-        f"<h1>{escape(file)}</h1>\n"
+        f'<h1 class="source-title">{escape(file)}</h1>\n'
         f'<p class="source-links">{" · ".join(["As it was when this site was built.", *links])}</p>\n'
         '<div class="highlight-python notranslate source-page"><div class="highlight">'
         f'<pre tabindex="0" role="region" aria-label="Source of {escape(file)}">{highlighted(source)}</pre></div></div>\n'
@@ -107,8 +107,7 @@ class _State:
             app.env.toctree_includes,
             {name: title.astext() for name, title in app.env.titles.items()},
             sorted((name, module.docname) for name, module in app.env.get_domain("py").modules.items()),
-            repr(sorted(app.config.html_theme_options.items(), key=str)),
-            [app.config.html_title, app.config.html_baseurl, Path(__file__).read_text(encoding="utf-8")],
+            [path.read_text(encoding="utf-8") for path in (Path(__file__), Path(app.srcdir, "_config.yml")) if path.is_file()],
         ]
         start = json.dumps(frame, sort_keys=True).encode()
         self.pages = files(app)
