@@ -30,7 +30,7 @@ or another program that opens notebooks.
 
 Open a notebook and run it from top to bottom. Its first cell installs the book's package from the file
 `{wheel}`, which has to stay in this folder. What the package needs comes from
-the package index; pages that use Keras fetch TensorFlow, about 2 GB with all that it needs, at the first run.
+the package index, at the first run; for pages that use Keras that is TensorFlow too, which is large.
 An environment of its own keeps your other work as it is: `python -m venv .venv`, then install JupyterLab there.
 
 Cells that begin with `%%implementation` hold the package's own code. Change them, run them, and what you

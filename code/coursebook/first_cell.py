@@ -39,6 +39,12 @@ NOWHERE = """\
 """
 
 
+EDITABLE = """\
+# Cells that begin with %%implementation hold the package's own code, for you to edit.
+# Numbers in the text stay those of the book; what cells print becomes yours.
+%load_ext dlcourse.editing"""
+
+
 def needs_keras(app: Sphinx, sources: Sequence[str]) -> bool:
     """Whether cells import Keras, themselves or through a module of the package."""
     book = package.of_book(app)
@@ -68,17 +74,20 @@ def first_cell(app: Sphinx, path: str, sources: Sequence[str], editable: bool) -
         repository = site.repository(app)
         base = site.address(app) or (repository.raw if repository else "")
         install = INSTALL.format(
-            needed=("dlcourse", "tensorflow") if keras else '["dlcourse"]',
+            needed='["dlcourse", "tensorflow"]' if keras else '["dlcourse"]',
             wheel=built.name,
             depth=path.count("/") + 1,
             extra="[keras]" if keras else "",
             elsewhere=FROM_SITE.format(url=base + built.name) if base else NOWHERE,
         )
         parts.append("# Installs the book's package, dlcourse, where it is missing.\n" + install.rstrip())
-    variables = [name for name in SAME_RESULTS + QUIET if name in VARIABLES and (keras or not name.startswith("TF_"))]
     if parts:
-        lines = [f'os.environ.setdefault("{name}", "{VARIABLES[name]}")' for name in variables]
-        parts.append("\n".join(["# What the book sets: sums in a fixed order" + (", and a quiet TensorFlow." if keras else "."), "import os", *lines]))
+        names = [*SAME_RESULTS, *QUIET] if keras else SAME_RESULTS[:1]
+        settings = ", ".join(f'"{name}": "{VARIABLES[name]}"' for name in names)
+        parts.append(
+            f"# As where the book ran: sums in a fixed order{', and a quiet TensorFlow' if keras else ''}.\n"
+            f"import os\nfor name, value in {{{settings}}}.items():\n    os.environ.setdefault(name, value)"
+        )
     if editable:
-        parts.append("# Cells that begin with %%implementation hold the package's own code, for you to edit.\n%load_ext dlcourse.editing")
+        parts.append(EDITABLE)
     return "\n\n".join(parts)

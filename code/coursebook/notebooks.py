@@ -217,7 +217,7 @@ def _with_links(work: str) -> str:
     for place in range(1, len(parts), 2):
         part = parts[place]
         address = f"https://doi.org/{part.removeprefix('doi:')}" if part.startswith("doi:") else part
-        parts[place] = f"[{escape(part)}](<{address}>)"
+        parts[place] = f"[{escape(part)}]({f'<{address}>' if re.search(r'[()]', address) else address})"
     return "".join(part if place % 2 else escape(part) for place, part in enumerate(parts))
 
 

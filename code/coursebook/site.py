@@ -82,6 +82,8 @@ class Links:
         if not parts.path:
             return None  # a place on this page
         path = posixpath.normpath(posixpath.join(posixpath.dirname(self.page), parts.path))
+        if "bibtex-citation" in node.parent.get("classes", ()) and not self.base:
+            return None  # the works are listed at the end
         if self.base:
             return urljoin(self.base, path) + (f"#{parts.fragment}" if parts.fragment else "")
         if not hasattr(self.app, "coursebook_pages"):

@@ -12,13 +12,15 @@ already, other modules, and the workers of :func:`dlcourse.evidence.repeat` all 
 version. A cell that holds the original brings the original back.
 """
 
+import __future__
+
 import abc
 import ast
 import importlib
 import linecache
 import sys
 from collections.abc import Mapping
-from types import FunctionType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 __all__ = ["become", "edit", "edits", "load_ipython_extension", "original"]
@@ -64,15 +66,25 @@ def edit(name: str, source: str) -> bool:
         filename = f"<implementation {name}>"
         lines = [f"# %%implementation {name}", *source.split("\n")]  # numbered as in the cell
         linecache.cache[filename] = (len(source), None, [f"{line}\n" for line in lines], filename)
-        _replace(module, path, ast.increment_lineno(node, 1), filename)
+        try:
+            _replace(module, path, ast.increment_lineno(node, 1), filename)
+        except BaseException:
+            _replace(module, path, first, module.__file__)  # not half of one and half of the other
+            raise
+        finally:
+            _forget(name)
     else:
         _replace(module, path, first, module.__file__)
-    for other in related:
-        if f"{other}.".startswith(f"{name}."):
-            del _edits[other]  # itself, or a part of the class that was just replaced
+        _forget(name)
     if changed or any(name.startswith(f"{other}.") for other in _edits):
         _edits[name] = source
     return changed
+
+
+def _forget(name: str) -> None:
+    """Drop the edits of a name and, where it is a class, of its parts: they were just replaced."""
+    for other in [other for other in _edits if f"{other}.".startswith(f"{name}.")]:
+        del _edits[other]
 
 
 def become(wanted: Mapping[str, str]) -> None:
@@ -82,7 +94,7 @@ def become(wanted: Mapping[str, str]) -> None:
     while _edits:
         name = next(iter(_edits))
         edit(name, original(name))
-        _edits.pop(name, None)
+        _forget(name)
     for name, source in wanted.items():
         edit(name, source)
 
@@ -189,7 +201,7 @@ def _replace(module: ModuleType, path: list[str], node: Definition, filename: st
     else:
         found: dict[str, Any] = {}
         tree = ast.fix_missing_locations(ast.Module([node], []))
-        exec(compile(tree, filename, "exec", dont_inherit=True), vars(module), found)
+        exec(_compiled(tree, module, filename), vars(module), found)
         _put(owner, path[-1], found[path[-1]])
 
 
@@ -202,8 +214,14 @@ def _run_body(module: ModuleType, real: type, node: ast.ClassDef, filename: str,
         bare.type_params = node.type_params
     tree = ast.fix_missing_locations(ast.Module([ast.copy_location(bare, node.body[0])], []))
     found: dict[str, Any] = {"_body": _Body(real, inside)}
-    exec(compile(tree, filename, "exec", dont_inherit=True), vars(module), found)
+    exec(_compiled(tree, module, filename), vars(module), found)
     return found[node.name]
+
+
+def _compiled(tree: ast.Module, module: ModuleType, filename: str) -> CodeType:
+    """Code as the module's own would be compiled, with what it imports from ``__future__``."""
+    features = [value for value in vars(module).values() if isinstance(value, __future__._Feature)]
+    return compile(tree, filename, "exec", sum({feature.compiler_flag for feature in features}), dont_inherit=True)
 
 
 def _replace_class(module: ModuleType, real: type, node: ast.ClassDef, filename: str) -> None:
