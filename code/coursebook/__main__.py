@@ -13,6 +13,7 @@ from coursebook.command import CommandError
 
 COMMANDS = {
     "pdf": "print the built book into one PDF",
+    "links": "check the links that lead out of the book",
 }
 
 
