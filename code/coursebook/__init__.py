@@ -8,7 +8,7 @@ from pathlib import Path
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
-from coursebook import address, dataset, execution, implementation, page, problems
+from coursebook import address, dataset, execution, implementation, mathematics, page, problems
 
 __all__ = ["setup"]
 
@@ -19,7 +19,7 @@ def _add_static_files(app: Sphinx, config: Config) -> None:
 
 def setup(app: Sphinx) -> dict:
     """Add the modules to a Sphinx build (called by Sphinx)."""
-    for module in (problems, address, dataset, execution, page, implementation):
+    for module in (problems, address, dataset, execution, page, implementation, mathematics):
         module.setup(app)
     app.connect("config-inited", _add_static_files)
     app.add_css_file("coursebook.css")

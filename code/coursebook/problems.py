@@ -19,19 +19,21 @@ __all__ = ["report", "setup"]
 logger = logging.getLogger(__name__)
 
 
-def report(env: BuildEnvironment, message: str, line: int | None = None) -> None:
-    """Fail the build because of the page that is being read.
+def report(env: BuildEnvironment, message: str, line: int | None = None, docname: str | None = None) -> None:
+    """Fail the build because of a page.
 
     Parameters
     ----------
     env
-        Sphinx's environment; it knows the page.
+        Sphinx's environment; it knows the page that is being read.
     message
         One line: what is wrong, what came, what was expected.
     line
         The line of the page's source, counted from 1, where there is one.
+    docname
+        The page, where none is being read.
     """
-    docname = env.docname
+    docname = docname or env.docname
     logger.error(message, location=(docname, line))
     _problems(env).setdefault(docname, []).append((line or 0, message))
 
