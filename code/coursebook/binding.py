@@ -16,10 +16,11 @@ from urllib.parse import unquote, urldefrag, urlsplit
 from bs4 import BeautifulSoup, Tag
 from sphinx_external_toc.parsing import parse_toc_yaml
 
-__all__ = ["Chapter", "bind", "chapters", "first_page", "headings"]
+__all__ = ["FORMULA", "Chapter", "bind", "chapters", "first_page", "headings"]
 
 DROPPED = "a.headerlink, button, form, iframe, input, nav, noscript, script, template, .toctree-wrapper"
 CONTENTS = "Contents"
+FORMULA = "formula: "
 REFERRING = ("aria-controls", "aria-describedby", "aria-labelledby", "for", "headers")
 
 
@@ -47,10 +48,8 @@ class Chapter:
 
 
 def _text(element: Tag) -> str:
-    """What one sees of an element: no MathML, which stands unseen beside each formula."""
-    unseen = element.select(".katex-mathml")
-    seen = (text for text in element.strings if not any(text in hidden.strings for hidden in unseen))
-    return " ".join("".join(seen).split())
+    """What one sees of an element, on one line and without KaTeX's empty letters."""
+    return " ".join(element.get_text().replace("\u200b", "").split())
 
 
 def _listed(toc: Path) -> Iterator[tuple[str, str]]:
@@ -104,6 +103,7 @@ def chapters(site: Path, toc: Path, address: str = "") -> list[Chapter]:
         for element in article.select(DROPPED):
             element.decompose()
         _open(article)
+        _tell(article)
         for code in article.find_all("pre"):
             if code.get_text().count("\n") <= 15:
                 code["class"] = "whole"  # short enough for one page
@@ -150,6 +150,23 @@ def _open(article: Tag) -> None:
         for label in tabs.find_all("label", recursive=False):
             label.replace_with(_element("p", _text(label), "opened-label"))
         tabs["class"] = "opened-tabs"
+
+
+def _tell(article: Tag) -> None:
+    """Give formulas a text of their own: a PDF has no place for the MathML beside them.
+
+    The text is their TeX. And a figure is its image with a caption, not an image in an image.
+    """
+    for formula in article.select(".katex"):
+        mathml, seen = formula.select_one(".katex-mathml"), formula.select_one(".katex-html")
+        tex = mathml.find("annotation") if mathml else None
+        if tex and seen:
+            del seen["aria-hidden"]
+            seen["role"], seen["aria-label"] = "img", FORMULA + " ".join(tex.get_text().split())
+        if mathml:
+            mathml.decompose()
+    for figure in article.find_all("figure"):
+        figure["role"] = "none"
 
 
 def _label(summary: Tag | None) -> str:

@@ -45,11 +45,8 @@ FIT = """async () => {
   const broken = [...document.images].filter(image => !image.naturalWidth).map(image => image.src);
   for (const box of document.querySelectorAll(".katex-display, table")) {
     const room = box.parentElement.clientWidth;
-    const parts = box.matches("table") ? [box] : box.querySelectorAll(".katex-html > .base");
-    const tag = box.querySelector(".katex-html > .tag");
-    let wide = tag ? 2 * (tag.getBoundingClientRect().width + 8) : 0;
-    for (const part of parts) wide += part.getBoundingClientRect().width;
-    if (wide > room) box.style.fontSize = `${Math.max(0.5, 0.99 * room / wide)}em`;
+    const wide = box.getBoundingClientRect().width;
+    if (wide > room) box.style.zoom = 0.99 * room / wide;
   }
   return broken;
 }"""
@@ -138,7 +135,18 @@ def _finish(printed: bytes, about: dict[str, str], headings: list[str]) -> PdfWr
     })
     writer.create_viewer_preferences().display_doctitle = True
     writer.page_mode = "/UseOutlines"
-    entries = list(_entries(writer.root_object.get("/Outlines")))
+    root = writer.root_object
+    structure = root["/StructTreeRoot"]
+    # Chromium uses names of PDF 2.0 without saying so; readers of 1.7 would skip the words.
+    structure[NameObject("/RoleMap")] = DictionaryObject({
+        NameObject(name): NameObject("/Span") for name in ("/Em", "/Strong")
+    })
+    for element in _elements(structure):
+        text = str(element.get("/Alt", ""))
+        if text.startswith(binding.FORMULA):  # Chromium knows of no formulas
+            element[NameObject("/S")] = NameObject("/Formula")
+            element[NameObject("/Alt")] = TextStringObject(text.removeprefix(binding.FORMULA))
+    entries = list(_entries(root.get("/Outlines")))
     found = [str(entry["/Title"]) for entry in entries]
     if list(map(_letters, found)) != list(map(_letters, headings)):
         raise CommandError(f"Chromium's outline is {found}, expected {headings}")
@@ -155,6 +163,18 @@ def _entries(parent: DictionaryObject | None) -> Iterator[DictionaryObject]:
         yield entry
         yield from _entries(entry)
         entry = entry.get("/Next")
+
+
+def _elements(parent: DictionaryObject) -> Iterator[DictionaryObject]:
+    """The elements of the structure below one."""
+    waiting = [parent]
+    while waiting:
+        children = waiting.pop().get("/K", [])
+        for child in children if isinstance(children, list) else [children]:
+            child = child.get_object()
+            if isinstance(child, DictionaryObject) and "/S" in child:
+                yield child
+                waiting.append(child)
 
 
 def _letters(text: str) -> str:
