@@ -6,6 +6,7 @@ returns the exit code; what goes wrong in a way that a user can mend it raises
 """
 
 import argparse
+import signal
 import sys
 from importlib import import_module
 
@@ -19,21 +20,27 @@ COMMANDS = {
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="coursebook", description="What makes more of the book than its site.")
+    given = sys.argv[1:] if arguments is None else arguments
+    parser = argparse.ArgumentParser(prog="coursebook", description="What is made of the book beside its site.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    modules = {name: import_module(f"coursebook.{name}") for name in COMMANDS}
+    module = None
     for name, purpose in COMMANDS.items():
-        modules[name].add_arguments(commands.add_parser(name, help=purpose, description=modules[name].__doc__))
-    given = parser.parse_args(arguments)
+        command = commands.add_parser(name, help=purpose, description=purpose)
+        if given[:1] == [name]:  # the others need not be loaded
+            module = import_module(f"coursebook.{name}")
+            module.add_arguments(command)
+    parsed = parser.parse_args(given)
     try:
-        return modules[given.command].run(given)
+        return module.run(parsed)
     except CommandError as error:
-        print(f"coursebook {given.command}: {error}", file=sys.stderr)
+        print(f"coursebook {parsed.command}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print(f"coursebook {given.command}: interrupted", file=sys.stderr)
+        print(f"coursebook {parsed.command}: interrupted", file=sys.stderr)
         return 130
 
 
 if __name__ == "__main__":
+    # Stopped from outside, a command still ends what it has started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     sys.exit(main())

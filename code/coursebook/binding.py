@@ -21,6 +21,7 @@ __all__ = ["FORMULA", "Chapter", "bind", "chapters", "first_page", "headings"]
 DROPPED = "a.headerlink, button, form, iframe, input, nav, noscript, script, template, .toctree-wrapper"
 CONTENTS = "Contents"
 FORMULA = "formula: "
+HEADING = re.compile(r"^h[1-6]$")
 REFERRING = ("aria-controls", "aria-describedby", "aria-labelledby", "for", "headers")
 
 
@@ -38,7 +39,7 @@ class Chapter:
 
     @property
     def headings(self) -> list[str]:
-        return [_text(heading) for heading in self.article.find_all(re.compile(r"^h[1-6]$"))]
+        return [_text(heading) for heading in self.article.find_all(HEADING)]
 
     @property
     def sections(self) -> list[tuple[str, str]]:
@@ -162,7 +163,8 @@ def _tell(article: Tag) -> None:
         tex = mathml.find("annotation") if mathml else None
         if tex and seen:
             del seen["aria-hidden"]
-            seen["role"], seen["aria-label"] = "img", FORMULA + " ".join(tex.get_text().split())
+            if not formula.find_parent(HEADING):  # there its letters will do, in the outline too
+                seen["role"], seen["aria-label"] = "img", FORMULA + " ".join(tex.get_text().split())
         if mathml:
             mathml.decompose()
     for figure in article.find_all("figure"):
