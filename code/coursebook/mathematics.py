@@ -44,27 +44,32 @@ def for_katex(tex: str) -> str:
     that LaTeX would number are replaced by their starred form. Line breaks of the source stay,
     so that an error's line can be told.
     """
-    depth, several = 0, False
+    depth, outside = 0, set()  # what stands outside of every environment and group
 
     def see(match: re.Match) -> str:
-        nonlocal depth, several
+        nonlocal depth
         token = match[0]
         depth += (token in (r"\begin", "{")) - (token in (r"\end", "}"))
-        if depth == 0 and (token in (r"\\", "&") or token.isspace()):
-            several = True
-            return rf"\\{token}" if token.isspace() else token
+        if depth == 0 and token.isspace():
+            outside.add(r"\\")
+            return rf"\\{token}"
+        if depth == 0:
+            outside.add(token)
         return token
 
     tex = re.sub(NUMBERED, r"\\\1{\2*}", tex.strip())
     tex = re.sub(r"\\begin\b|\\end\b|\\.|[{}&]|\n[ \t]*\n\s*", see, tex, flags=re.DOTALL)
-    return rf"\begin{{aligned}}{tex}\end{{aligned}}" if several else tex
+    if not outside & {"&", r"\\"}:
+        return tex
+    around = "aligned" if "&" in outside else "gathered"
+    return rf"\begin{{{around}}}{tex}\end{{{around}}}"
 
 
 def _formula(node: nodes.math | nodes.math_block) -> katex.Formula:
     tex = node.astext()
     if isinstance(node, nodes.math):
         return katex.Formula(tex.strip(), display=False)
-    if node.get("label"):
+    if node.get("label") and "amsmath" in node["classes"]:
         tex = re.sub(LABEL, "", tex)
     return katex.Formula(for_katex(tex), display=True)
 
@@ -165,9 +170,10 @@ def _render(app: Sphinx, env: BuildEnvironment) -> None:
 
 
 def _locate(path: str, tex: str, line: int | None, below: int) -> int | None:
-    """The line of an error: Sphinx knows where the paragraph begins, the source tells more."""
+    """The line of an error: Sphinx knows about where the paragraph begins, the source tells more."""
     source = Path(path).read_text(encoding="utf-8")
-    start = sum(len(text) for text in source.splitlines(keepends=True)[: (line or 1) - 1])
+    above = source.split("\n")[: max(0, (line or 0) - 2)]  # one more: a directive's title has the line below
+    start = sum(len(text) + 1 for text in above)
     for text in (f"${tex}$", tex):
         found = source.find(text, start)
         if found >= 0:
@@ -225,10 +231,15 @@ def _add_style(app: Sphinx, pagename: str, template: str, context: dict, doctree
 def _configure(app: Sphinx, config: Config) -> None:
     config.html_math_renderer = "katex"
     config.myst_update_mathjax = False  # marks each section for a script that is not there
+    try:
+        config.coursebook_katex = katex.version()
+    except RuntimeError as error:
+        raise SystemExit(f"The book cannot be built: {error}") from None
 
 
 def setup(app: Sphinx) -> None:
     app.add_config_value("coursebook_macros", {}, "env", [dict])
+    app.add_config_value("coursebook_katex", "", "html", [str])  # another version: every page is written again
     app.add_html_math_renderer("katex", (_visit_inline, None), (_visit_display, None))
     app.connect("config-inited", _configure)
     app.connect("builder-inited", _copy_style)
