@@ -112,9 +112,10 @@ def _name_environments(app: Sphinx, doctree: nodes.document) -> None:
 def _note(app: Sphinx, doctree: nodes.document) -> None:
     found = []
     for node in doctree.findall(is_formula):
-        line = _line_of(node)
-        found.append((_formula(node), node.astext().strip(), line))
-        if node.get("label") and r"\tag" in node.astext():
+        tex, line = node.astext().strip(), _line_of(node)
+        found.append((_formula(node), tex, line))
+        if node.get("label") and r"\tag" in tex:
+            line = _locate(app.env.doc2path(app.env.docname), tex, line)
             problems.report(app.env, rf"equation {node['label']} is numbered: \tag would number it twice", line)
     if found:
         _noted(app.env)[app.env.docname] = found
@@ -165,20 +166,19 @@ def _render(app: Sphinx, env: BuildEnvironment) -> None:
             try:
                 renderer.html(formula)
             except katex.FormulaError as error:
-                where = _locate(env.doc2path(docname), tex, line, formula.tex[: error.position].count("\n"))
+                start = _locate(env.doc2path(docname), tex, line)
+                where = start and start + formula.tex[: error.position].count("\n")
                 problems.report(env, f"formula {' '.join(tex.split())}: {error}", where, docname)
 
 
-def _locate(path: str, tex: str, line: int | None, below: int) -> int | None:
-    """The line of an error: Sphinx knows about where the paragraph begins, the source tells more."""
+def _locate(path: str, tex: str, about: int | None) -> int | None:
+    """The line where a formula begins: Sphinx knows about where, the source tells exactly."""
     source = Path(path).read_text(encoding="utf-8")
-    above = source.split("\n")[: max(0, (line or 0) - 2)]  # one more: a directive's title has the line below
-    start = sum(len(text) + 1 for text in above)
     for text in (f"${tex}$", tex):
-        found = source.find(text, start)
-        if found >= 0:
-            return source.count("\n", 0, found) + 1 + below
-    return line
+        found = [source.count("\n", 0, match.start()) + 1 for match in re.finditer(re.escape(text), source)]
+        if found:
+            return min(found, key=lambda line: abs(line - (about or 1)))
+    return about
 
 
 def html_of(app: Sphinx, node: nodes.math | nodes.math_block) -> str:

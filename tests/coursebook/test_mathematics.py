@@ -398,10 +398,14 @@ def test_bad_formulas_fail_every_build_with_their_lines(book):
     for strict in (False, True):
         result = book.build(strict)
         assert result.status == 1
-        for command in (r"\inline", r"\display", r"\table", r"\title", r"\inside", r"\output"):
-            line = next(i for i, text in enumerate(lines, 1) if command in text)
-            said = rf"book/bad\.md:{line}: formula [^:]*: Undefined control sequence: \{command}\n"
-            assert re.search(said, result.last_lines + "\n"), (said, result.last_lines)
+        said = {
+            match[2]: int(match[1])
+            for match in re.finditer(r"book/bad\.md:(\d+): formula .*: Undefined control sequence: (.*)", result.last_lines)
+        }
+        fence = next(i for i, text in enumerate(lines, 1) if "code-cell" in text)
+        assert fence <= said.pop(r"\output") <= fence + 2, "what a cell displays has the cell's line"
+        in_text = (r"\inline", r"\display", r"\table", r"\title", r"\inside")
+        assert said == {command: next(i for i, text in enumerate(lines, 1) if command in text) for command in in_text}
         tagged = next(i for i, text in enumerate(lines, 1) if r"\tag" in text)
         assert rf"book/bad.md:{tagged}: equation eq:tagged is numbered: \tag would number it twice" in result.last_lines
     assert r"<code>\inline</code>" in book.html("bad"), "the page is there to be looked at"
@@ -493,3 +497,54 @@ def test_one_page_for_printing_has_all_equations(book):
     assert {"a", "b", r"\theta"} <= {element.string for element in page.article.select("annotation")}
     assert "katex.min.css" in stylesheets(page)
     assert (book.root / "_build/singlehtml/_static/katex/katex.min.css").is_file()
+
+
+# In a browser
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+             "--disable-component-update", "--disable-sync"]  # fmt: skip
+
+
+@pytest.mark.skipif(not CHROMIUM, reason="no Chromium on this machine")
+def test_in_a_browser(book):
+    from playwright.sync_api import sync_playwright
+
+    wide = " + ".join(rf"\frac{{x_{{{i}}}}}{{{i}}}" for i in range(1, 60))
+    book.page("page", f"# Page\n\nBold $\\mathbf{{y}}$ is the target.\n\n$$ {wide} $$ (eq:wide)\n\n$$ z $$ (eq:short)\n")
+    build(book)
+    address = (book.root / "_build/html/book/page.html").as_uri()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+
+        # A wide formula scrolls by itself, by finger and by key; its number stays in sight.
+        page = browser.new_page(viewport={"width": 390, "height": 800})
+        requests = []
+        page.on("request", lambda request: requests.append(request.url))
+        page.goto(address)
+        page.wait_for_selector(".math-scroll[tabindex]")
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert page.eval_on_selector_all(".math-scroll", "all => all.map(one => one.tabIndex)") == [0, -1]
+        assert all(box.bounding_box()["x"] + box.bounding_box()["width"] <= 390 for box in page.query_selector_all(".eqno"))
+        page.focus("#equation-eq-wide .math-scroll")
+        page.keyboard.press("ArrowRight")
+        page.wait_for_selector(".math-scroll.more-before.more-after")
+        page.eval_on_selector("#equation-eq-wide .math-scroll", "formula => formula.scrollLeft = formula.scrollWidth")
+        page.wait_for_selector(".math-scroll.more-before:not(.more-after)")
+        assert [url for url in requests if not url.startswith(("file:", "data:"))] == []
+
+        # A screen reader is told of the formula once, as mathematics.
+        tree = page.context.new_cdp_session(page).send("Accessibility.getFullAXTree")["nodes"]
+        told = [each for each in tree if not each["ignored"]]
+        assert [each["role"]["value"] for each in told].count("MathMLMath") == 3
+        assert not [each for each in told if "mathbf" in str(each.get("name"))], "the TeX is not read"
+        paragraph = page.locator("p", has_text="is the target").aria_snapshot()
+        assert re.findall(r"[a-z.]+", paragraph.lower()) == "paragraph text bold math y text is the target.".split()
+
+        # Without JavaScript it is the same formula, in KaTeX's fonts.
+        still = browser.new_context(java_script_enabled=False).new_page()
+        still.goto(address)
+        drawn = still.locator("#equation-eq-short .katex-html")
+        assert drawn.bounding_box()["height"] > 5
+        assert still.locator("#equation-eq-short .katex-mathml").bounding_box()["height"] <= 1, "the style is loaded"
+        browser.close()
