@@ -32,6 +32,7 @@ WORDS = (4, 50)  # of a description: a sentence that search engines and shared l
 
 # Pages that no author writes. Another one is described by its title.
 GENERATED = {
+    "404": "There is no page at this address. From here “{book}” can be searched and entered.",
     "genindex": "An alphabetical index of what “{book}” defines and explains.",
     "search": "Search the pages of “{book}”, in your browser.",
 }

@@ -81,4 +81,4 @@ def _write(app: Sphinx, exception: Exception | None) -> None:
 
 
 def setup(app: Sphinx) -> None:
-    app.connect("build-finished", _write, priority=100)  # before style sheets are trimmed
+    app.connect("build-finished", _write, priority=850)  # when the style sheets are trimmed
