@@ -10,16 +10,15 @@
     reading_time: 12
     ---
 
-``description`` becomes the page's description, which every page has to have; the others,
-where they are given, one line under the title. Lecture items are S1 to S81 and corrections M1 to M62, single or as a
-range; the reading time is in minutes.
+``description`` becomes the page's description, and no page is without; the others, where
+they are given, one line under the title. Lecture items are S1 to S81 and corrections M1 to
+M62, single or as a range; the reading time is in minutes.
 """
 
 import re
 from html import escape
 
 from docutils import nodes
-from markupsafe import Markup
 from sphinx.application import Sphinx
 
 from coursebook import front_matter, problems
@@ -29,13 +28,6 @@ __all__ = ["insert_below_title", "items", "setup", "shown"]
 LAST = {"S": 81, "M": 62}  # the lecture's inventory and its list of corrections
 
 WORDS = (4, 50)  # of a description: a sentence that search engines and shared links show
-
-# Pages that no author writes. Another one is described by its title.
-GENERATED = {
-    "404": "There is no page at this address. From here “{book}” can be searched and entered.",
-    "genindex": "An alphabetical index of what “{book}” defines and explains.",
-    "search": "Search the pages of “{book}”, in your browser.",
-}
 
 
 def items(given: object, letter: str) -> list[int]:
@@ -139,12 +131,7 @@ def _show(app: Sphinx, doctree: nodes.document) -> None:
 
 
 def _describe(app: Sphinx, pagename: str, template: str, context: dict, doctree: object) -> None:
-    if pagename in app.env.all_docs:
-        description = app.env.metadata.get(pagename, {}).get("description", "")
-    else:
-        described = GENERATED.get(pagename, "{title}: a page of “{book}”.")
-        title = Markup(context.get("title") or pagename).striptags()
-        description = described.format(title=title, book=app.config.html_title or app.config.project)
+    description = app.env.metadata.get(pagename, {}).get("description", "")
     if description:
         text = escape(" ".join(str(description).split()))
         context["metatags"] = context.get("metatags", "") + f'<meta name="description" content="{text}" />\n'

@@ -22,6 +22,8 @@ FRAME = """\
 .pst-js-only { display: none !important; }
 @media screen and (min-width: 992px) { .menu-link[href="#pst-primary-sidebar"] { display: none; } }
 @media screen and (min-width: 1200px) { .menu-link { display: none; } }
+.article-header-buttons .dropdown:focus-within > .dropdown-menu { display: block; }
+[onclick] { display: none !important; }
 @media screen and (max-width: 991.98px) { .bd-container__inner { flex-direction: column-reverse; }
   .bd-sidebar-primary { position: static; visibility: visible; width: 100%; max-width: none; height: auto;
     max-height: none; margin: 0; border-top: 1px solid var(--pst-color-border); } }
@@ -66,18 +68,28 @@ def style(sheets: list[str], theme: str) -> str:
     return "\n".join(found)
 
 
+def _sheets(page: Path) -> Iterator[Path]:
+    """The style sheets of a page in their order, on which the result depends."""
+    for link in re.findall(r"<link\b[^>]*>", page.read_text(encoding="utf-8")):
+        attributes = dict(re.findall(r"([\w-]+)=\"([^\"]*)\"", link))
+        if attributes.get("rel") == "stylesheet" and attributes.get("media") != "print":
+            path = Path(page.parent, attributes["href"].partition("?")[0])
+            if path.name != NAME and path.is_file():
+                yield path
+
+
 def _write(app: Sphinx, exception: Exception | None) -> None:
-    folder = Path(app.outdir, "_static")
-    if exception is not None or app.builder.format != "html" or not folder.is_dir():
+    if exception is not None or app.builder.format != "html":
         return
-    sheets = [
-        path.read_text(encoding="utf-8") for path in sorted(folder.rglob("*.css")) if path.name != NAME
-    ]
+    page = Path(app.builder.get_outfilename(app.config.root_doc))
+    sheets = [path.read_text(encoding="utf-8") for path in _sheets(page)]
     light, dark = (style(sheets, theme) for theme in ("light", "dark"))
-    text = f"{light}\n@media screen and (prefers-color-scheme: dark) {{\n{dark}\n}}\n{FRAME}"
-    new = folder / f"{NAME}.new"
-    new.write_text(text, encoding="utf-8")
-    os.replace(new, folder / NAME)
+    path = Path(app.outdir, "_static", NAME)
+    new = path.with_suffix(".new")
+    new.write_text(
+        f"{light}\n@media screen and (prefers-color-scheme: dark) {{\n{dark}\n}}\n{FRAME}", encoding="utf-8"
+    )
+    os.replace(new, path)
 
 
 def setup(app: Sphinx) -> None:

@@ -155,11 +155,3 @@ def test_a_page_without_description_fails_every_build(book):
         assert "book/brief.md:1: front matter: description: expected a sentence of 4 to 50 words" in result.last_lines
         assert "book/number.md:1: front matter: description: expected a text, came 7" in result.last_lines
 
-
-def test_pages_that_nobody_writes_are_described(book):
-    assert book.build(strict=True).status == 0
-    for name in ("genindex", "search"):
-        page = (book.root / f"_build/html/{name}.html").read_text(encoding="utf-8")
-        descriptions = BeautifulSoup(page, "html.parser").find_all("meta", attrs={"name": "description"})
-        assert len(descriptions) == 1
-        assert "“Deep Learning: an executable course”" in descriptions[0]["content"]
