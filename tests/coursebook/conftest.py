@@ -12,6 +12,7 @@ from textwrap import dedent
 
 import pytest
 from jupyter_book.sphinx import build_sphinx
+from sphinx.config import Config
 
 from coursebook import execution, front_matter, results
 
@@ -80,6 +81,8 @@ class Book:
 
     def build(self, strict: bool = False) -> Result:
         """What ``jupyter-book build .`` does, with ``-W --keep-going`` where strict."""
+        # Themes add their folders to Sphinx's own default, which the next build here would get too.
+        Config.config_values["templates_path"].default.clear()
         output = io.StringIO()
         with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
             try:
