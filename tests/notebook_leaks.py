@@ -25,15 +25,15 @@ PATH = r"(?<![\w.:/])/(?:home|root|tmp|work|usr|opt|var|mnt|Users|private)/[\w.-
 CELL_KEYS = {"jupyter", "collapsed", "cellView", "tags"}
 
 
-def text_of(markdown: str) -> str:
-    """What a reader sees of a Markdown cell, without code and formulas."""
+def text_of(markdown: str, code: bool = False) -> str:
+    """What a reader sees of a Markdown cell, without formulas, and without code if not asked for."""
     tokens = MarkdownIt("commonmark").enable("table").parse(re.sub(r"(?<!\\)\$\$.*?\$\$|(?<!\\)\$[^$]*\$", " ", markdown, flags=re.DOTALL))
     shown = []
     for token in tokens:
         if token.type == "html_block":
             shown.append(re.sub(r"<[^>]*>", " ", token.content))
         for inner in token.children or ():
-            if inner.type == "text":
+            if inner.type == "text" or code and inner.type == "code_inline":
                 shown.append(inner.content)
             elif inner.type in ("softbreak", "hardbreak"):
                 shown.append("\n")
@@ -66,7 +66,7 @@ def leaks(notebook, keys=()) -> list[str]:
         else:
             if re.search(r"^%%(?!implementation \w[\w.]+\n)", cell.source):
                 note("a magic", cell.source[:60])
-            if re.search(r"\bmyst_nb\b|\bcoursebook\b|\bscrapbook\b", cell.source):
+            if re.search(r"^\s*(?:import|from)\s+(?:myst_nb|coursebook|sphinx)\b", cell.source, re.MULTILINE):
                 note("a module of the build", cell.source[:60])
             for output in cell.outputs:
                 texts = json.dumps({kind: data for kind, data in output.items() if kind != "data"} | {

@@ -115,8 +115,7 @@ class Book:
         return len(list(self.root.glob("_build/.jupyter_cache/executed/*/base.ipynb")))
 
 
-@pytest.fixture
-def book(tmp_path, monkeypatch):
+def empty_book(root, monkeypatch):
     """An empty book on the embedded digits; the environment is as before afterwards."""
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.setenv("DLCOURSE_DATA", "embedded")
@@ -124,4 +123,10 @@ def book(tmp_path, monkeypatch):
     for name in ("IPYTHONDIR", *execution.VARIABLES):
         monkeypatch.setenv(name, "")  # remembered, to be put back
         monkeypatch.delenv(name)
-    return Book(tmp_path)
+    return Book(root)
+
+
+@pytest.fixture
+def book(tmp_path, monkeypatch):
+    """An empty book of a test's own."""
+    return empty_book(tmp_path, monkeypatch)
