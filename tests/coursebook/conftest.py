@@ -133,12 +133,17 @@ class Book:
         return len(keys)
 
 
-@pytest.fixture
-def book(tmp_path, monkeypatch):
+def empty_book(root, monkeypatch):
     """An empty book on the embedded digits; the environment is as before afterwards."""
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.setenv("DLCOURSE_DATA", "embedded")
     monkeypatch.setenv("PYTHONPATH", "")
     for name in (execution.JOBS, *execution.VARIABLES):
         monkeypatch.delenv(name, raising=False)
-    return Book(tmp_path)
+    return Book(root)
+
+
+@pytest.fixture
+def book(tmp_path, monkeypatch):
+    """An empty book of a test's own."""
+    return empty_book(tmp_path, monkeypatch)
