@@ -28,9 +28,8 @@ from sphinx.util.math import get_node_equation_number
 from sphinx.writers.html5 import HTML5Translator
 
 from coursebook import katex, problems
-from coursebook.mathml import plain
 
-__all__ = ["for_katex", "setup"]
+__all__ = ["for_katex", "html_of", "is_formula", "setup"]
 
 # LaTeX numbers these; Sphinx does so here, and KaTeX has to leave it to Sphinx.
 NUMBERED = r"\\(begin|end)\{(equation|align|gather|alignat)\}"
@@ -70,7 +69,8 @@ def _formula(node: nodes.math | nodes.math_block) -> katex.Formula:
     return katex.Formula(for_katex(tex), display=True)
 
 
-def _is_formula(node: nodes.Node) -> bool:
+def is_formula(node: nodes.Node) -> bool:
+    """Whether a node is a formula, inline or on a line of its own."""
     return isinstance(node, nodes.math | nodes.math_block)
 
 
@@ -106,7 +106,7 @@ def _name_environments(app: Sphinx, doctree: nodes.document) -> None:
 
 def _note(app: Sphinx, doctree: nodes.document) -> None:
     found = []
-    for node in doctree.findall(_is_formula):
+    for node in doctree.findall(is_formula):
         line = _line_of(node)
         found.append((_formula(node), node.astext().strip(), line))
         if node.get("label") and r"\tag" in node.astext():
@@ -175,22 +175,26 @@ def _locate(path: str, tex: str, line: int | None, below: int) -> int | None:
     return line
 
 
-def _html(app: Sphinx, formula: katex.Formula) -> str:
+def html_of(app: Sphinx, node: nodes.math | nodes.math_block) -> str:
+    """KaTeX's HTML of a formula, and its TeX as code where KaTeX refuses it."""
+    formula = _formula(node)
     try:
-        return _renderer(app).html(formula)
+        html = _renderer(app).html(formula)
     except katex.FormulaError:  # reported above; the page is there to be looked at
-        return f"<code>{escape(formula.tex)}</code>"
+        return f"<code>{escape(node.astext())}</code>"
+    # Between its parts a line may break, also where a formula is joined with its neighbours.
+    return html if formula.display else html.replace('</span><span class="katex-base">', '</span><wbr><span class="katex-base">')
 
 
 def _visit_inline(self: HTML5Translator, node: nodes.math) -> None:
     self.body.append(self.starttag(node, "span", "", CLASS="math notranslate nohighlight"))
-    self.body.append(f"{_html(self.builder.app, _formula(node))}</span>")
+    self.body.append(f"{html_of(self.builder.app, node)}</span>")
     raise nodes.SkipNode
 
 
 def _visit_display(self: HTML5Translator, node: nodes.math_block) -> None:
     self.body.append(self.starttag(node, "div", "", CLASS="math notranslate nohighlight"))
-    self.body.append(f'<div class="math-scroll">{_html(self.builder.app, _formula(node))}</div>')
+    self.body.append(f'<div class="math-scroll">{html_of(self.builder.app, node)}</div>')
     if node.get("number"):
         self.body.append(f'<span class="eqno">({get_node_equation_number(self, node)})')
         self.add_permalink_ref(node, "Link to this equation")
@@ -207,24 +211,15 @@ def _copy_style(app: Sphinx) -> None:
         katex.copy_style(Path(app.outdir, "_static/katex"))
 
 
-def _finish_page(app: Sphinx, pagename: str, template: str, context: dict, doctree: object) -> None:
-    titles = _titles(app)
-    for entry in [context, *(context.get(name) or {} for name in ("prev", "next")), *context.get("parents", [])]:
-        for html, text in titles.items():
-            if html in entry.get("title", ""):
-                entry["title"] = entry["title"].replace(html, text)
+def _add_style(app: Sphinx, pagename: str, template: str, context: dict, doctree: object) -> None:
     # The titles of all pages are in the sidebar of each.
-    if titles or 'class="katex' in context.get("body", "") + context.get("toc", ""):
+    in_title = any(title.next_node(nodes.math) for title in app.env.titles.values())
+    shown = in_title or 'class="katex' in context.get("body", "") + context.get("toc", "")
+    if shown:
         app.add_css_file("katex/katex.min.css")
         app.add_css_file("mathematics.css")
+    if shown or pagename == "search":
         app.add_js_file("mathematics.js", loading_method="defer")
-
-
-def _titles(app: Sphinx) -> dict[str, str]:
-    """Formulas in the titles of all pages, as HTML and as plain text."""
-    formulas = {_formula(node) for title in app.env.titles.values() for node in title.findall(nodes.math)}
-    rendered = (_html(app, formula) for formula in formulas)
-    return {html: plain(html) for html in rendered if "<math" in html}
 
 
 def _configure(app: Sphinx, config: Config) -> None:
@@ -242,4 +237,4 @@ def setup(app: Sphinx) -> None:
     app.connect("doctree-read", _name_environments, priority=450)  # before anyone asks for labels
     app.connect("doctree-read", _note, priority=900)  # after everyone who adds formulas
     app.connect("env-updated", _render)
-    app.connect("html-page-context", _finish_page)
+    app.connect("html-page-context", _add_style)

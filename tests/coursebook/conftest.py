@@ -13,7 +13,7 @@ from textwrap import dedent
 import pytest
 from jupyter_book.sphinx import build_sphinx
 
-from coursebook import execution
+from coursebook import execution, front_matter
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -57,8 +57,20 @@ class Book:
         assert old in text
         file.write_text(text.replace(old, new), encoding="utf-8")
 
-    def page(self, name: str, text: str) -> None:
-        """Write a page, and list it in the table of contents."""
+    def page(self, name: str, text: str, *, described: bool = True) -> None:
+        """Write a page, and list it in the table of contents.
+
+        Each page has to have a description. One that a test is silent about gets its own
+        here, without a change of its lines where it has front matter.
+        """
+        text = dedent(text)
+        metadata = front_matter.read(text)
+        if described and "description" not in metadata:
+            description = {"description": f"The page {name} of a tiny book."}
+            if metadata:
+                text = front_matter.replace(text, metadata | description)
+            elif not text.startswith("---"):
+                text = f"---\ndescription: {description['description']}\n---\n{text}"
         self.write(f"book/{name}.md", text)
         if name not in self.pages:
             self.pages.append(name)

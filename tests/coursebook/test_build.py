@@ -122,7 +122,7 @@ def test_problems_fail_every_build_until_mended(book):
         assert "book/problems.md:1: front matter: expected items from S1 to S81" in result.last_lines
         assert "implementation dlcourse.nothing: no function or class 'nothing'" in result.last_lines
 
-    book.write("book/problems.md", "# No more problems\n\n{ref}`nowhere`\n")
+    book.page("problems", "# No more problems\n\n{ref}`nowhere`\n")
     result = book.build()
     assert result.status == 0
     assert "undefined label" in result.output

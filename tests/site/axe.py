@@ -1,0 +1,27 @@
+"""What axe-core says of a page."""
+
+from functools import cache
+
+from coursebook import node
+
+__all__ = ["violations"]
+
+
+@cache
+def _source() -> str:
+    return (node.package("axe-core") / "axe.min.js").read_text(encoding="utf-8")
+
+
+def violations(page) -> list[str]:
+    """One entry a violation: the rule, what it asks for, and each element that breaks it."""
+    page.evaluate(_source())
+    found = page.evaluate("async () => (await axe.run({resultTypes: ['violations']})).violations")
+    return [
+        "\n".join([f"{rule['id']}: {rule['help']}", *(_shown(node) for node in rule["nodes"][:5])])
+        for rule in found
+    ]
+
+
+def _shown(element: dict) -> str:
+    why = [check["message"] for kind in ("any", "all", "none") for check in element[kind]]
+    return f"    {element['html'][:200]}\n        {'; '.join(why[:2])}"
