@@ -11,6 +11,7 @@ from coursebook import links
 from coursebook.__main__ import main
 from coursebook.links import Link
 
+FRONT = "---\ndescription: A page with links out of the book.\n---\n"
 HANGS = 3  # seconds; the book waits for one
 
 
@@ -95,7 +96,7 @@ def test_what_does_not_answer_is_named_with_page_and_line(book, server, capsys):
     assert Answers.asked.count("/gone") <= 2, "asked once by HEAD, then by GET"
     assert book.runs() == [], "nothing runs for that"
 
-    book.write("book/page.md", f"# A page\n\n[Good]({server}/good) and [moved]({server}/moved).\n")
+    book.page("page", f"{FRONT}# A page\n\n[Good]({server}/good) and [moved]({server}/moved).\n")
     assert book.build(strict=True).status == 0
     assert main(["links", "--root", str(book.root)]) == 0
     said = book.build()
@@ -104,7 +105,7 @@ def test_what_does_not_answer_is_named_with_page_and_line(book, server, capsys):
 
 def test_a_machine_without_network_gets_one_line(book, server, capsys):
     closed = "http://127.0.0.1:9"
-    book.page("page", f"# A page\n\n[One]({closed}/one), [two]({closed}/two), [three](http://localhost:9/three).\n")
+    book.page("page", f"{FRONT}# A page\n\n[One]({closed}/one), [two]({closed}/two), [three](http://localhost:9/three).\n")
     assert book.build(strict=True).status == 0
     capsys.readouterr()
     assert main(["links", "--root", str(book.root)]) == 1
