@@ -7,6 +7,7 @@ in ``.ci/run``, its absence is a failure.
 import gzip
 import os
 import shutil
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -73,10 +74,19 @@ class Handler(SimpleHTTPRequestHandler):
         pass
 
 
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request, client_address):
+        """A browser that leaves a page drops its connections: no word about that."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+
 @contextmanager
 def serve(folder: Path) -> Iterator[str]:
     """Serve a folder on this machine; gives the address, without a slash at its end."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(folder)))
+    server = Server(("127.0.0.1", 0), partial(Handler, directory=str(folder)))
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
@@ -168,7 +178,10 @@ def reader(chromium, site) -> Iterator[Reader]:
 
 @pytest.fixture(scope="session", params=[(size, theme) for size in SIZES for theme in ("light", "dark")], ids="-".join)
 def view(request, reader) -> Iterator[Tab]:
-    """One tab for each size and theme, in which all pages are opened in turn."""
+    """One tab for each size and theme, in which all pages are opened in turn.
+
+    Motion is off, so that what opens is at once as it will be.
+    """
     size, theme = request.param
-    with reader.tab(size, theme) as tab:
+    with reader.tab(size, theme, reduced_motion="reduce") as tab:
         yield tab
