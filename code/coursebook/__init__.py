@@ -8,7 +8,18 @@ from pathlib import Path
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
-from coursebook import dataset, execution, implementation, page, problems
+from coursebook import (
+    dataset,
+    execution,
+    facts,
+    html_element,
+    implementation,
+    index_pages,
+    lecture,
+    manifest,
+    page,
+    problems,
+)
 
 __all__ = ["setup"]
 
@@ -19,7 +30,7 @@ def _add_static_files(app: Sphinx, config: Config) -> None:
 
 def setup(app: Sphinx) -> dict:
     """Add the modules to a Sphinx build (called by Sphinx)."""
-    for module in (problems, dataset, execution, page, implementation):
+    for module in (problems, dataset, execution, page, implementation, html_element, lecture, facts, manifest, index_pages):
         module.setup(app)
     app.connect("config-inited", _add_static_files)
     app.add_css_file("coursebook.css")
