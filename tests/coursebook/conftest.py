@@ -13,7 +13,7 @@ from textwrap import dedent
 import pytest
 from jupyter_book.sphinx import build_sphinx
 
-from coursebook import execution
+from coursebook import execution, results
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -111,8 +111,11 @@ class Book:
         return (self.root / f"_build/html/book/{name}.html").read_text(encoding="utf-8")
 
     def cached(self) -> int:
-        """How many runs jupyter-cache keeps."""
-        return len(list(self.root.glob("_build/.jupyter_cache/executed/*/base.ipynb")))
+        """How many results are kept; each must be whole, and nothing else may be there."""
+        folder = self.root / "_build/.results"
+        keys = [path.stem for path in folder.glob("*") if path.name != "times.json"]
+        assert all(results.Store(folder).get(key) for key in keys)
+        return len(keys)
 
 
 @pytest.fixture
@@ -121,7 +124,6 @@ def book(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.setenv("DLCOURSE_DATA", "embedded")
     monkeypatch.setenv("PYTHONPATH", "")
-    for name in ("IPYTHONDIR", *execution.VARIABLES):
-        monkeypatch.setenv(name, "")  # remembered, to be put back
-        monkeypatch.delenv(name)
+    for name in (execution.JOBS, *execution.VARIABLES):
+        monkeypatch.delenv(name, raising=False)
     return Book(tmp_path)
