@@ -138,6 +138,6 @@ def _merge(app: Sphinx, env: BuildEnvironment, docnames: list[str], other: Build
 
 
 def setup(app: Sphinx) -> None:
-    app.connect("doctree-read", _collect)
+    app.connect("doctree-read", _collect, priority=200)  # the run is known; no line of ours is in the text yet
     app.connect("env-purge-doc", _forget)
     app.connect("env-merge-info", _merge)
