@@ -21,7 +21,8 @@ __all__ = ["setup"]
 
 # What the theme writes into each page by itself, before and after all others
 FIRST_STYLES = ["_static/styles/theme.css", "_static/styles/pydata-sphinx-theme.css"]
-LAST_SCRIPTS = ["_static/scripts/bootstrap.js", "_static/scripts/pydata-sphinx-theme.js"]
+# (but its Bootstrap, of which `static/menus.js` does what is needed)
+LAST_SCRIPTS = ["_static/scripts/pydata-sphinx-theme.js"]
 # Scripts that serve one kind of element, and what a page has that has it
 ON_DEMAND = {
     "_static/togglebutton.js": re.compile(
@@ -116,7 +117,13 @@ def _add_templates(app: Sphinx, config: Config) -> None:
         config.templates_path.insert(0, folder)  # before the theme's
 
 
+def _add_scripts(app: Sphinx) -> None:
+    if _serves(app):
+        app.add_js_file("menus.js")
+
+
 def setup(app: Sphinx) -> None:
     app.connect("config-inited", _add_templates)
+    app.connect("builder-inited", _add_scripts)
     app.connect("html-page-context", _fill_head, priority=950)  # when all others have added theirs
     app.connect("build-finished", _finish, priority=800)  # when all pages are written

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from sphinx.application import Sphinx
 
-from coursebook import stylesheet, usage
+from coursebook import stylesheet, usage, without_scripts
 from coursebook.sweep import sweep
 from coursebook.usage import Usage
 
@@ -136,8 +136,8 @@ def _trim_alone(root: Path, used: Usage, last: dict[str, dict], cache: Path) -> 
     alone = {}
     for name in sorted(used.files):
         file = root / name
-        if not name.endswith(".css") or name == STYLE or not file.is_file():
-            continue
+        if not name.endswith(".css") or name == STYLE or file.name == without_scripts.NAME or not file.is_file():
+            continue  # the last is made of what is trimmed
         copy = cache / "whole" / name
         if _digest(file) != last.get(name, {}).get("trimmed") or not copy.is_file():
             stylesheet.write(copy, file.read_text(encoding="utf-8-sig"))  # somebody has just written it

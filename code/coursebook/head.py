@@ -14,11 +14,11 @@ ICON = "data:image/svg+xml," + quote(
     "<path fill='#0a7d91' d='M1 1h6v6H1zM9 1h6v6H9zM1 9h6v6H1z'/><path fill='#e8871e' d='M9 9h6v6H9z'/></svg>",
     safe="=:/'",
 )
-# Pages that have no source. They are found through the book, not through search engines.
+# Pages that no author writes: the title, and what is said of them
 GENERATED = {
-    "search": "Search all pages of the course book; it runs in the browser and asks no other host.",
-    "genindex": "The index of the course book: terms and functions, and where each is explained.",
-    "404": "There is no page at this address; a way back into the course book.",
+    "404": ("There is no such page", "There is no page at this address. From here the book can be entered and searched."),
+    "genindex": ("Index", "An alphabetical index of what the book defines and explains."),
+    "search": ("Search", "Search all pages of the book; it is done in your browser and asks no other host."),
 }
 DESCRIPTION = re.compile(r'<meta name="description" content="([^"]*)"')
 VIEWPORT = re.compile(r'<meta (?:[^>]*\s)?name="viewport"[^>]*>\n?')
@@ -55,15 +55,15 @@ def _complete(app: Sphinx, pagename: str, template: str, context: dict, doctree:
     if app.builder.name not in ("html", "dirhtml"):
         return
     site = app.config.html_title or app.config.project
-    title = unescape(re.sub(r"<[^>]*>", "", context.get("title") or "")) or site
-    if title.casefold() == str(context.get("docstitle", "")).casefold():
-        context["docstitle"] = ""  # once is enough
+    given, said = GENERATED.get(pagename, (site, ""))
+    title = unescape(re.sub(r"<[^>]*>", "", context.get("title") or given))
+    context["full_title"] = title if title.casefold() == site.casefold() else f"{title} — {site}"
     metatags = VIEWPORT.sub("", context.get("metatags") or "").strip()  # the layout has one
-    if pagename in GENERATED and not DESCRIPTION.search(metatags):
-        metatags += f'\n<meta name="description" content="{escape(GENERATED[pagename])}">'
+    is_page = pagename in app.env.all_docs
+    if not is_page and not DESCRIPTION.search(metatags):
+        metatags += f'\n<meta name="description" content="{escape(said or f"{title}: a page of {site}.")}">'
     found = DESCRIPTION.search(metatags)
     description = unescape(found[1]) if found else ""
-    is_page = pagename in app.env.all_docs
     address = context.get("pageurl") or ""
     if not is_page:
         context["pageurl"] = None

@@ -9,16 +9,13 @@ process.stdin.setEncoding("utf8");
 for await (const piece of process.stdin) input += piece;
 const { macros, formulas } = JSON.parse(input);
 
-// KaTeX only warns of characters that its fonts lack: the reader would see any font's.
-let warnings = [];
-console.warn = (message) => warnings.push(message);
+console.log = console.error; // TeX's \message prints; standard output is for the results
 
 function refuse({ command }) {
   throw new Error(`${command} is not allowed in a formula`);
 }
 
 function render({ tex, display }) {
-  warnings = [];
   try {
     const html = katex.renderToString(tex, {
       displayMode: display,
@@ -28,11 +25,12 @@ function render({ tex, display }) {
       throwOnError: true,
       trust: refuse, // false would show the command in red, and go on
     });
-    if (warnings.length) throw new Error(warnings[0]);
     return { html };
   } catch (error) {
     const position = Number.isInteger(error.position) ? error.position : 0;
-    return { error: error.rawMessage ?? error.message, position };
+    // Half of a character, as KaTeX may name it, could not be printed.
+    const message = error.rawMessage ?? error.message;
+    return { error: message.replace(/ input and strict mode is set to 'error'/, "").toWellFormed(), position };
   }
 }
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from coursebook import node
 
-__all__ = ["Formula", "FormulaError", "Renderer", "copy_style"]
+__all__ = ["Formula", "FormulaError", "Renderer", "copy_style", "version"]
 
 SCRIPT = Path(__file__).with_name("katex.mjs")
 
@@ -101,13 +101,15 @@ class Renderer:
         except subprocess.CalledProcessError as error:
             said = error.stderr.strip() or f"status {error.returncode}"
             raise RuntimeError(f"KaTeX did not run in Node: {said}") from None
-        except (ImportError, OSError) as error:
-            raise RuntimeError(f"formulas need KaTeX and Node, which `make setup` installs: {error}") from None
+        except ImportError as error:
+            raise RuntimeError(f"formulas need Node: {error}; run `make setup`") from None
+        except OSError as error:
+            raise RuntimeError(f"formulas need KaTeX and Node: {error}") from None
 
     @cached_property
     def _identity(self) -> list:
         """What all stored results rest on, beside their formulas."""
-        return [_version(), self.macros, SCRIPT.read_text(encoding="utf-8")]
+        return [version(), self.macros, SCRIPT.read_text(encoding="utf-8")]
 
     @cached_property
     def _known(self) -> dict[str, str]:
@@ -135,11 +137,19 @@ def _key(formula: Formula) -> str:
     return f"{'display' if formula.display else 'inline'} {formula.tex}"
 
 
-def _version() -> str:
+def version() -> str:
+    """The version of KaTeX that is installed.
+
+    Raises
+    ------
+    RuntimeError
+        If there is none.
+    """
     try:
-        return json.loads((node.package("katex") / "package.json").read_text(encoding="utf-8"))["version"]
-    except FileNotFoundError as error:
-        raise RuntimeError(f"formulas need KaTeX, which `make setup` installs: {error}") from None
+        description = (node.package("katex") / "package.json").read_text(encoding="utf-8")
+    except OSError as error:
+        raise RuntimeError(f"formulas need KaTeX: {error}") from None
+    return json.loads(description)["version"]
 
 
 def copy_style(folder: Path) -> None:

@@ -77,11 +77,25 @@ def ask(root: Path) -> list[Link]:
         raise CommandError(f"the book cannot be read: {status}\n{output.getvalue()[-2000:]}")
     lines = (folder / "output.json").read_text(encoding="utf-8").splitlines()
     links = [
-        Link(item["filename"], item["lineno"], item["uri"], item["status"], item["code"], " ".join(item["info"].split()))
+        Link(
+            item["filename"],
+            _line(root / item["filename"], item["uri"], item["lineno"]),
+            item["uri"],
+            item["status"],
+            item["code"],
+            " ".join(item["info"].split()),
+        )
         for item in map(json.loads, lines)
         if urlsplit(item["uri"]).scheme in {"http", "https"}
     ]
     return sorted(links, key=lambda link: (link.page, link.line, link.address))
+
+
+def _line(page: Path, address: str, near: int) -> int:
+    """The line that names an address: Sphinx's is that of a paragraph, and one off in pages with cells."""
+    lines = page.read_text(encoding="utf-8").splitlines()
+    named = [i for i, text in enumerate(lines, 1) if address in text]
+    return min(named, key=lambda line: abs(line - near), default=near)
 
 
 def report(links: list[Link]) -> tuple[int, str]:

@@ -44,27 +44,32 @@ def for_katex(tex: str) -> str:
     that LaTeX would number are replaced by their starred form. Line breaks of the source stay,
     so that an error's line can be told.
     """
-    depth, several = 0, False
+    depth, outside = 0, set()  # what stands outside of every environment and group
 
     def see(match: re.Match) -> str:
-        nonlocal depth, several
+        nonlocal depth
         token = match[0]
         depth += (token in (r"\begin", "{")) - (token in (r"\end", "}"))
-        if depth == 0 and (token in (r"\\", "&") or token.isspace()):
-            several = True
-            return rf"\\{token}" if token.isspace() else token
+        if depth == 0 and token.isspace():
+            outside.add(r"\\")
+            return rf"\\{token}"
+        if depth == 0:
+            outside.add(token)
         return token
 
     tex = re.sub(NUMBERED, r"\\\1{\2*}", tex.strip())
     tex = re.sub(r"\\begin\b|\\end\b|\\.|[{}&]|\n[ \t]*\n\s*", see, tex, flags=re.DOTALL)
-    return rf"\begin{{aligned}}{tex}\end{{aligned}}" if several else tex
+    if not outside & {"&", r"\\"}:
+        return tex
+    around = "aligned" if "&" in outside else "gathered"
+    return rf"\begin{{{around}}}{tex}\end{{{around}}}"
 
 
 def _formula(node: nodes.math | nodes.math_block) -> katex.Formula:
     tex = node.astext()
     if isinstance(node, nodes.math):
         return katex.Formula(tex.strip(), display=False)
-    if node.get("label"):
+    if node.get("label") and "amsmath" in node["classes"]:
         tex = re.sub(LABEL, "", tex)
     return katex.Formula(for_katex(tex), display=True)
 
@@ -107,9 +112,10 @@ def _name_environments(app: Sphinx, doctree: nodes.document) -> None:
 def _note(app: Sphinx, doctree: nodes.document) -> None:
     found = []
     for node in doctree.findall(is_formula):
-        line = _line_of(node)
-        found.append((_formula(node), node.astext().strip(), line))
-        if node.get("label") and r"\tag" in node.astext():
+        tex, line = node.astext().strip(), _line_of(node)
+        found.append((_formula(node), tex, line))
+        if node.get("label") and r"\tag" in tex:
+            line = _locate(app.env.doc2path(app.env.docname), tex, line)
             problems.report(app.env, rf"equation {node['label']} is numbered: \tag would number it twice", line)
     if found:
         _noted(app.env)[app.env.docname] = found
@@ -160,19 +166,19 @@ def _render(app: Sphinx, env: BuildEnvironment) -> None:
             try:
                 renderer.html(formula)
             except katex.FormulaError as error:
-                where = _locate(env.doc2path(docname), tex, line, formula.tex[: error.position].count("\n"))
+                start = _locate(env.doc2path(docname), tex, line)
+                where = start and start + formula.tex[: error.position].count("\n")
                 problems.report(env, f"formula {' '.join(tex.split())}: {error}", where, docname)
 
 
-def _locate(path: str, tex: str, line: int | None, below: int) -> int | None:
-    """The line of an error: Sphinx knows where the paragraph begins, the source tells more."""
+def _locate(path: str, tex: str, about: int | None) -> int | None:
+    """The line where a formula begins: Sphinx knows about where, the source tells exactly."""
     source = Path(path).read_text(encoding="utf-8")
-    start = sum(len(text) for text in source.splitlines(keepends=True)[: (line or 1) - 1])
     for text in (f"${tex}$", tex):
-        found = source.find(text, start)
-        if found >= 0:
-            return source.count("\n", 0, found) + 1 + below
-    return line
+        found = [source.count("\n", 0, match.start()) + 1 for match in re.finditer(re.escape(text), source)]
+        if found:
+            return min(found, key=lambda line: abs(line - (about or 1)))
+    return about
 
 
 def html_of(app: Sphinx, node: nodes.math | nodes.math_block) -> str:
@@ -225,10 +231,15 @@ def _add_style(app: Sphinx, pagename: str, template: str, context: dict, doctree
 def _configure(app: Sphinx, config: Config) -> None:
     config.html_math_renderer = "katex"
     config.myst_update_mathjax = False  # marks each section for a script that is not there
+    try:
+        config.coursebook_katex = katex.version()
+    except RuntimeError as error:
+        raise SystemExit(f"The book cannot be built: {error}") from None
 
 
 def setup(app: Sphinx) -> None:
     app.add_config_value("coursebook_macros", {}, "env", [dict])
+    app.add_config_value("coursebook_katex", "", "html", [str])  # another version: every page is written again
     app.add_html_math_renderer("katex", (_visit_inline, None), (_visit_display, None))
     app.connect("config-inited", _configure)
     app.connect("builder-inited", _copy_style)

@@ -23,7 +23,7 @@ __all__ = ["entry", "listings", "setup"]
 
 SETTINGS = {
     "add_module_names": False,
-    "autodoc_default_options": {"members": True, "show-inheritance": True},
+    "autodoc_default_options": {"members": True, "no-value": True, "show-inheritance": True},
     "autodoc_inherit_docstrings": False,  # what a layer inherits stands once, in Layer
     "autodoc_member_order": "bysource",
     "autodoc_preserve_defaults": True,  # as written, not what the object prints
@@ -49,7 +49,9 @@ def _shorten(app: Sphinx, doctree: nodes.document) -> None:
 
 
 def _skip(app: Sphinx, what: str, name: str, obj: object, skip: bool, options: object) -> bool | None:
-    """What a module passes on from another of ours has its entry there."""
+    """What a module passes on from another of ours has its entry there; named tuples say nothing of their fields."""
+    if str(getattr(obj, "__doc__", "")).startswith("Alias for field number"):
+        return True
     home, here = getattr(obj, "__module__", None), app.env.temp_data.get("autodoc:module")
     return True if what == "module" and home != here and home in package.of_book(app).files else None
 

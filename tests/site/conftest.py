@@ -85,6 +85,11 @@ def site() -> Path:
 
 
 @pytest.fixture(scope="session")
+def addresses() -> list[str]:
+    return ADDRESSES
+
+
+@pytest.fixture(scope="session")
 def pages() -> list[Page]:
     return PAGES
 
