@@ -189,7 +189,19 @@ def reader(chromium, site) -> Iterator[Reader]:
         yield Reader(chromium, root, site)
 
 
-@pytest.fixture(scope="session", params=[(size, theme) for size in SIZES for theme in ("light", "dark")], ids="-".join)
+# Without --slow each size and each theme is seen once.
+VIEWS = [
+    pytest.param(view, marks=marks, id="-".join(view))
+    for view, marks in [
+        (("laptop", "light"), ()),
+        (("phone", "dark"), ()),
+        (("laptop", "dark"), pytest.mark.slow),
+        (("phone", "light"), pytest.mark.slow),
+    ]
+]
+
+
+@pytest.fixture(scope="session", params=VIEWS)
 def view(request, reader) -> Iterator[Tab]:
     """One tab for each size and theme, in which all pages are opened in turn.
 
