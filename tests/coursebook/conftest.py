@@ -14,7 +14,7 @@ import pytest
 from jupyter_book.sphinx import build_sphinx
 from sphinx.config import Config
 
-from coursebook import execution
+from coursebook import execution, front_matter, results
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -58,8 +58,20 @@ class Book:
         assert old in text
         file.write_text(text.replace(old, new), encoding="utf-8")
 
-    def page(self, name: str, text: str) -> None:
-        """Write a page, and list it in the table of contents."""
+    def page(self, name: str, text: str, *, described: bool = True) -> None:
+        """Write a page, and list it in the table of contents.
+
+        Each page has to have a description. One that a test is silent about gets its own
+        here, without a change of its lines where it has front matter.
+        """
+        text = dedent(text)
+        metadata = front_matter.read(text)
+        if described and "description" not in metadata:
+            description = {"description": f"The page {name} of a tiny book."}
+            if metadata:
+                text = front_matter.replace(text, metadata | description)
+            elif not text.startswith("---"):
+                text = f"---\ndescription: {description['description']}\n---\n{text}"
         self.write(f"book/{name}.md", text)
         if name not in self.pages:
             self.pages.append(name)
@@ -114,17 +126,24 @@ class Book:
         return (self.root / f"_build/html/book/{name}.html").read_text(encoding="utf-8")
 
     def cached(self) -> int:
-        """How many runs jupyter-cache keeps."""
-        return len(list(self.root.glob("_build/.jupyter_cache/executed/*/base.ipynb")))
+        """How many results are kept; each must be whole, and nothing else may be there."""
+        folder = self.root / "_build/.results"
+        keys = [path.stem for path in folder.glob("*") if path.name != "times.json"]
+        assert all(results.Store(folder).get(key) for key in keys)
+        return len(keys)
 
 
-@pytest.fixture
-def book(tmp_path, monkeypatch):
+def empty_book(root, monkeypatch):
     """An empty book on the embedded digits; the environment is as before afterwards."""
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.setenv("DLCOURSE_DATA", "embedded")
     monkeypatch.setenv("PYTHONPATH", "")
-    for name in ("IPYTHONDIR", *execution.VARIABLES):
-        monkeypatch.setenv(name, "")  # remembered, to be put back
-        monkeypatch.delenv(name)
-    return Book(tmp_path)
+    for name in (execution.JOBS, *execution.VARIABLES):
+        monkeypatch.delenv(name, raising=False)
+    return Book(root)
+
+
+@pytest.fixture
+def book(tmp_path, monkeypatch):
+    """An empty book of a test's own."""
+    return empty_book(tmp_path, monkeypatch)
