@@ -9,7 +9,7 @@ UV := 0.13.9
 # What somebody has set for other work has no place in the book's environment.
 unexport PYTHONPATH PYTHONHOME JUPYTER_PATH
 
-.PHONY: help html test serve bench setup lock clean distclean
+.PHONY: help html pdf links test serve bench setup lock clean distclean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-12s%s\n", $$1, $$2}' Makefile
@@ -42,6 +42,13 @@ html: setup ## build the book into _build/html
 	@$(VENV_PYTHON) -c "from jupyter_book.cli.main import main; main()" build . -W --keep-going || { \
 	  echo "make html: the book was not built; what is wrong stands above." >&2; exit 1; }
 	@echo "The book is in _build/html. To read it: make serve"
+
+# With Chromium, which has to be installed; COURSEBOOK_CHROMIUM names another one.
+pdf: html ## print the book into _build/pdf
+	@$(VENV_PYTHON) -m coursebook pdf $(ARGS)
+
+links: html ## check the links that lead out of the book
+	@$(VENV_PYTHON) -m coursebook links $(ARGS)
 
 # Not tests/site, which needs the built book: make html && make test TESTS=tests/site
 TESTS = $(wildcard tests/dlcourse tests/coursebook tests/setup)

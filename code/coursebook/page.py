@@ -10,9 +10,9 @@
     reading_time: 12
     ---
 
-``description`` becomes the page's description; the others, where they are given, one line
-under the title. Lecture items are S1 to S81 and corrections M1 to M62, single or as a
-range; the reading time is in minutes.
+``description`` becomes the page's description, and no page is without; the others, where
+they are given, one line under the title. Lecture items are S1 to S81 and corrections M1 to
+M62, single or as a range; the reading time is in minutes.
 """
 
 import re
@@ -26,6 +26,8 @@ from coursebook import front_matter, problems
 __all__ = ["insert_below_title", "items", "setup", "shown"]
 
 LAST = {"S": 81, "M": 62}  # the lecture's inventory and its list of corrections
+
+WORDS = (4, 50)  # of a description: a sentence that search engines and shared links show
 
 
 def items(given: object, letter: str) -> list[int]:
@@ -78,6 +80,15 @@ def shown(numbers: list[int], letter: str) -> str:
     )
 
 
+def _check_description(given: object) -> None:
+    if given is None or given == "":
+        raise ValueError("description: missing; expected a sentence that says what the page is about")
+    if not isinstance(given, str):
+        raise ValueError(f"description: expected a text, came {given!r}")
+    if not WORDS[0] <= len(given.split()) <= WORDS[1]:
+        raise ValueError(f"description: expected a sentence of {WORDS[0]} to {WORDS[1]} words, came {given!r}")
+
+
 def _about(metadata: dict) -> str:
     """The line under the title, empty where the front matter gives nothing for it."""
     said = []
@@ -109,10 +120,8 @@ def _read(app: Sphinx, docname: str, source: list[str]) -> None:
 
 def _show(app: Sphinx, doctree: nodes.document) -> None:
     metadata = app.env.temp_data["coursebook_front_matter"]
-    description = metadata.get("description", "")
     try:
-        if not isinstance(description, str):
-            raise ValueError(f"description: expected a text, came {description!r}")
+        _check_description(metadata.get("description"))
         line = _about(metadata)
     except ValueError as error:
         problems.report(app.env, f"front matter: {error}", 1)
@@ -124,7 +133,7 @@ def _show(app: Sphinx, doctree: nodes.document) -> None:
 def _describe(app: Sphinx, pagename: str, template: str, context: dict, doctree: object) -> None:
     description = app.env.metadata.get(pagename, {}).get("description", "")
     if description:
-        text = escape(" ".join(description.split()))
+        text = escape(" ".join(str(description).split()))
         context["metatags"] = context.get("metatags", "") + f'<meta name="description" content="{text}" />\n'
 
 

@@ -12,8 +12,9 @@ from textwrap import dedent
 
 import pytest
 from jupyter_book.sphinx import build_sphinx
+from sphinx.config import Config
 
-from coursebook import execution
+from coursebook import execution, front_matter, results
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -57,8 +58,20 @@ class Book:
         assert old in text
         file.write_text(text.replace(old, new), encoding="utf-8")
 
-    def page(self, name: str, text: str) -> None:
-        """Write a page, and list it in the table of contents."""
+    def page(self, name: str, text: str, *, described: bool = True) -> None:
+        """Write a page, and list it in the table of contents.
+
+        Each page has to have a description. One that a test is silent about gets its own
+        here, without a change of its lines where it has front matter.
+        """
+        text = dedent(text)
+        metadata = front_matter.read(text)
+        if described and "description" not in metadata:
+            description = {"description": f"The page {name} of a tiny book."}
+            if metadata:
+                text = front_matter.replace(text, metadata | description)
+            elif not text.startswith("---"):
+                text = f"---\ndescription: {description['description']}\n---\n{text}"
         self.write(f"book/{name}.md", text)
         if name not in self.pages:
             self.pages.append(name)
@@ -68,6 +81,8 @@ class Book:
 
     def build(self, strict: bool = False) -> Result:
         """What ``jupyter-book build .`` does, with ``-W --keep-going`` where strict."""
+        # Themes add their folders to Sphinx's own default, which the next build here would get too.
+        Config.config_values["templates_path"].default.clear()
         output = io.StringIO()
         with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
             try:
@@ -111,8 +126,11 @@ class Book:
         return (self.root / f"_build/html/book/{name}.html").read_text(encoding="utf-8")
 
     def cached(self) -> int:
-        """How many runs jupyter-cache keeps."""
-        return len(list(self.root.glob("_build/.jupyter_cache/executed/*/base.ipynb")))
+        """How many results are kept; each must be whole, and nothing else may be there."""
+        folder = self.root / "_build/.results"
+        keys = [path.stem for path in folder.glob("*") if path.name != "times.json"]
+        assert all(results.Store(folder).get(key) for key in keys)
+        return len(keys)
 
 
 def empty_book(root, monkeypatch):
@@ -120,9 +138,8 @@ def empty_book(root, monkeypatch):
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.setenv("DLCOURSE_DATA", "embedded")
     monkeypatch.setenv("PYTHONPATH", "")
-    for name in ("IPYTHONDIR", *execution.VARIABLES):
-        monkeypatch.setenv(name, "")  # remembered, to be put back
-        monkeypatch.delenv(name)
+    for name in (execution.JOBS, *execution.VARIABLES):
+        monkeypatch.delenv(name, raising=False)
     return Book(root)
 
 

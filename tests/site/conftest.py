@@ -8,6 +8,7 @@ from pathlib import Path
 import nbformat
 import pytest
 import yaml
+from browser import chromium, reader, view  # noqa: F401 (fixtures)
 from bs4 import BeautifulSoup
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -57,7 +58,17 @@ def _files(entry: object) -> list[str]:
 PAGES = [Page(name) for name in _files(yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8")))]
 
 
+# All that a reader can open: the pages, and what the build makes beside them.
+ADDRESSES = sorted(
+    path.relative_to(SITE).as_posix()
+    for path in SITE.rglob("*.html")
+    if not path.relative_to(SITE).parts[0].startswith("_")
+)
+
+
 def pytest_generate_tests(metafunc):
+    if "address" in metafunc.fixturenames:
+        metafunc.parametrize("address", ADDRESSES)
     if "page" in metafunc.fixturenames:
         metafunc.parametrize("page", PAGES, ids=lambda page: page.name)
 
@@ -74,5 +85,21 @@ def site() -> Path:
 
 
 @pytest.fixture(scope="session")
+def addresses() -> list[str]:
+    return ADDRESSES
+
+
+@pytest.fixture(scope="session")
 def pages() -> list[Page]:
     return PAGES
+
+
+@pytest.fixture(scope="session")
+def addresses() -> list[str]:
+    return ADDRESSES
+
+
+@pytest.fixture(scope="session")
+def longest(pages) -> str:
+    """The address of the page with most in it, where a test needs one of everything."""
+    return max((f"{page.name}.html" for page in pages), key=lambda address: (SITE / address).stat().st_size)
