@@ -12,6 +12,7 @@ from textwrap import dedent
 
 import pytest
 from jupyter_book.sphinx import build_sphinx
+from sphinx.config import Config
 
 from coursebook import execution, results
 
@@ -69,6 +70,8 @@ class Book:
     def build(self, strict: bool = False) -> Result:
         """What ``jupyter-book build .`` does, with ``-W --keep-going`` where strict."""
         output = io.StringIO()
+        # The theme lengthens Sphinx's own default; a new process, as a user's, finds it empty.
+        Config.config_values["templates_path"].default.clear()
         with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
             try:
                 status = build_sphinx(
