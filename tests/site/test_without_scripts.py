@@ -47,7 +47,7 @@ def test_every_page_is_reached(plain, pages, longest):
         assert page.evaluate("location.hash") == "#pst-primary-sidebar"
     links = page.locator("nav[aria-label=Main] a")
     assert links.count() == len(pages)
-    for branch in page.locator("nav[aria-label=Main] details:not([open]) > summary").all():
+    for branch in page.locator("nav[aria-label=Main] details:not([open]) > summary > .toctree-toggle").all():
         branch.click()
     for link in links.all():
         link.scroll_into_view_if_needed()
@@ -94,6 +94,8 @@ def folder(reader, site):
 
 
 def test_pages_work_from_a_folder(folder, address):
+    if address == "404.html":
+        pytest.skip("a host alone shows it, and its links begin at the host")
     page = folder.open(address)
     assert folder.complaints == []
     assert all(request.startswith(("file:", "data:")) for request in folder.requests)
