@@ -21,7 +21,7 @@ from coursebook.html_element import link
 from coursebook.listings import LISTINGS, Book
 from coursebook.manifest import manifest, pages
 
-__all__ = ["setup"]
+__all__ = ["page_of", "setup"]
 
 
 class listing(nodes.General, nodes.Element):
@@ -62,7 +62,8 @@ def _kinds(env: BuildEnvironment) -> dict[str, list[str]]:
     return env.coursebook_listings
 
 
-def _page_of(env: BuildEnvironment, kind: str) -> str | None:
+def page_of(env: BuildEnvironment, kind: str) -> str | None:
+    """The page with the directive of that name, None without one."""
     return next((docname for docname, kinds in _kinds(env).items() if kind in kinds), None)
 
 
@@ -128,14 +129,14 @@ def _fill(app: Sphinx, doctree: nodes.document, docname: str) -> None:
 def _link_about(app: Sphinx, docname: str, line: nodes.paragraph) -> None:
     """In the line under the title: where the items are listed, and the claims of the page."""
     env = app.env
-    if slides := _page_of(env, "slides"):
+    if slides := page_of(env, "slides"):
         address = app.builder.get_relative_uri(docname, slides)
         parts = re.split(r"([SM]\d+(?:–[SM]\d+)?)", line.astext())
         line.children = []
         for i, part in enumerate(parts):
             line += link(part, f"{address}#{part.partition('–')[0]}") if i % 2 else nodes.Text(part)
     page = next((page for page in _manifest(app)["pages"] if page["name"] == docname), None)
-    claims = _page_of(env, "claims")
+    claims = page_of(env, "claims")
     if claims and page and page["claims"]:
         n = len(page["claims"])
         address = app.builder.get_relative_uri(docname, claims)
