@@ -262,5 +262,5 @@ def _offer(app: Sphinx, pagename: str, template: str, context: dict, doctree: ob
 
 
 def setup(app: Sphinx) -> None:
-    app.connect("doctree-resolved", _write, priority=450)  # while equations are still TeX
+    app.connect("doctree-resolved", _write, priority=600)  # what others add to a page is there, and line breaks too
     app.connect("html-page-context", _offer, priority=450)  # before the theme makes its buttons

@@ -203,10 +203,6 @@ def sources(notebook, kind="code"):
     return [cell.source for cell in notebook.cells if cell.cell_type == kind]
 
 
-def sources_of(content, kind):
-    return sources(nbformat.reads(content.decode(), as_version=4), kind)
-
-
 def markdown(notebook):
     return "\n\n".join(sources(notebook, "markdown"))
 
@@ -403,9 +399,7 @@ def test_only_pages_that_changed_are_written_and_always_alike(built):
     assert built.build().status == 0
     after = {name: (path.read_bytes(), path.stat().st_mtime_ns) for name, path in files.items()}
     assert after["other"] == before["other"]
-    assert sources_of(after["all"][0], "markdown") == [
-        text.replace("Inner words.", "Changed words.") for text in sources_of(before["all"][0], "markdown")
-    ]  # fmt: skip
+    assert after["all"][0] == before["all"][0].replace(b"Inner words.", b"Changed words."), "outputs stay, nothing ran"
     assert json.loads(after["all"][0])["nbformat_minor"] == 5
 
 
