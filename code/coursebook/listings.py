@@ -204,13 +204,13 @@ def slides(book: Book) -> list[nodes.Node]:
         _section(
             "The lecture, item by item",
             "lecture-items",
-            _table("Where the book treats each item of the lecture", ["Item", "What it is, and where"], [_item(book, i) for i in lecture]),
+            _table("Where the book treats each item of the lecture", ["Item", "What it is, and where"], [_item(book, i) for i in lecture], classes="items"),
         ),
         _section(
             "What the book corrects",
             "corrections",
             make("p", "The lecture’s slips, ambiguities and dated habits, one a line. The section behind a link shows each one at work, and mends it."),
-            _table("Where the book mends each slip of the lecture", ["No.", "What it is, and where"], [_item(book, i) for i in corrections]),
+            _table("Where the book mends each slip of the lecture", ["No.", "What it is, and where"], [_item(book, i) for i in corrections], classes="items"),
         ),
     ]
 

@@ -84,6 +84,8 @@ class Book:
         # Themes add their folders to Sphinx's own default, which the next build here would get too.
         Config.config_values["templates_path"].default.clear()
         output = io.StringIO()
+        # The theme lengthens Sphinx's own default; a new process, as a user's, finds it empty.
+        Config.config_values["templates_path"].default.clear()
         with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
             try:
                 status = build_sphinx(
