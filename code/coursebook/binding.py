@@ -18,7 +18,7 @@ from sphinx_external_toc.parsing import parse_toc_yaml
 
 __all__ = ["FORMULA", "Chapter", "bind", "chapters", "first_page", "headings"]
 
-DROPPED = "a.headerlink, button, form, iframe, input, nav, noscript, script, template, .toctree-wrapper"
+DROPPED = "a.headerlink, button, form, iframe, input, nav, noscript, script, template, .source-link, .toctree-wrapper"
 CONTENTS = "Contents"
 FORMULA = "formula: "
 HEADING = re.compile(r"^h[1-6]$")
