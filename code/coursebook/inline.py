@@ -100,6 +100,8 @@ class Inline:
         for child in node.children:
             if isinstance(child, nodes.emphasis | nodes.strong):
                 written += self._emphasis(child, written[-1:])
+            elif isinstance(child, nodes.literal) and written.endswith("`"):  # two codes side by side
+                written += self._code(child)
             else:
                 written += self.of(child)
         return written
@@ -139,13 +141,19 @@ class Inline:
     def _literal(self, node: nodes.Element) -> str:
         text = " ".join(node.astext().split("\n"))
         if "kbd" in node["classes"] or self.html:
-            tag = "kbd" if "kbd" in node["classes"] else "code"
-            return f"<{tag}>{html_escape(text, quote=False)}</{tag}>"
+            return self._code(node)
         if self.in_table:
             text = text.replace("|", "\\|")
         fence = "`" * (max((len(run) for run in re.findall(r"`+", text)), default=0) + 1)
         pad = " " if text[:1] == "`" or text[-1:] == "`" or (text[:1] == text[-1:] == " " and text.strip()) else ""
         return f"{fence}{pad}{text}{pad}{fence}" if text else ""
+
+    def _code(self, node: nodes.Element) -> str:
+        """Code as HTML. Markdown is still read inside, hence numbers for its signs."""
+        tag = "kbd" if "kbd" in node["classes"] else "code"
+        text = html_escape(" ".join(node.astext().split("\n")), quote=False)
+        text = re.sub(r"[`*_$~|\[\]\\]", lambda sign: f"&#{ord(sign[0])};", text)
+        return f"<{tag}>{text}</{tag}>"
 
     def _math(self, node: nodes.Element) -> str:
         return inline_math(node.astext(), self.in_table)

@@ -14,7 +14,7 @@ from sphinx.environment import BuildEnvironment
 from sphinx.errors import SphinxError
 from sphinx.util import logging
 
-__all__ = ["report", "setup"]
+__all__ = ["pages", "report", "setup"]
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +43,11 @@ def report(
         page = page or env.docname
         logger.error(message, location=(page, line))
     _problems(env).setdefault(file or page, []).append((line or 0, message))
+
+
+def pages(env: BuildEnvironment) -> list[str]:
+    """The pages with problems, as far as they are known by now."""
+    return sorted(_problems(env))
 
 
 def _problems(env: BuildEnvironment) -> dict[str, list[tuple[int, str]]]:

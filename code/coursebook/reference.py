@@ -11,6 +11,8 @@ Here are the settings, the links from entries to the source and from listings to
 and the rule that every module of the package has such a page where the book has any.
 """
 
+import inspect
+
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.application import Sphinx
@@ -41,8 +43,11 @@ def _configure(app: Sphinx, config: Config) -> None:
     config.nitpick_ignore_regex = [*config.nitpick_ignore_regex, (r"py:.*", r"(?!dlcourse\.).*"), (r"(?!py:).*", r".*")]
 
 
-def _shorten(app: Sphinx, doctree: nodes.document) -> None:
-    """Every class has the base ``object``: that need not be said."""
+def _tidy(app: Sphinx, doctree: nodes.document) -> None:
+    for section in doctree.findall(nodes.section):
+        if section["ids"][0] in {f"module-{name}" for name in package.of_book(app).files}:
+            del section["ids"][1:]  # a second anchor would come between the theme's frame and the title
+    # Every class has the base ``object``: that need not be said.
     for content in doctree.findall(addnodes.desc_content):
         for line in [child for child in content if isinstance(child, nodes.paragraph) and child.astext() == "Bases: object"]:
             content.remove(line)
@@ -53,7 +58,8 @@ def _skip(app: Sphinx, what: str, name: str, obj: object, skip: bool, options: o
     if str(getattr(obj, "__doc__", "")).startswith("Alias for field number"):
         return True
     home, here = getattr(obj, "__module__", None), app.env.temp_data.get("autodoc:module")
-    return True if what == "module" and home != here and home in package.of_book(app).files else None
+    defined = inspect.isclass(obj) or inspect.isroutine(obj)
+    return True if defined and what == "module" and home != here and home in package.of_book(app).files else None
 
 
 def entry(env: BuildEnvironment, name: str) -> tuple[str, str] | None:
@@ -116,7 +122,7 @@ def setup(app: Sphinx) -> None:
     app.setup_extension("sphinx.ext.napoleon")
     app.connect("config-inited", _configure)
     app.connect("autodoc-skip-member", _skip)
-    app.connect("doctree-read", _shorten)
+    app.connect("doctree-read", _tidy)
     app.connect("env-get-updated", _check)
     app.connect("doctree-resolved", _link, priority=200)
     app.add_css_file("reference.css")

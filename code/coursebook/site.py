@@ -38,7 +38,7 @@ class Repository:
 def repository(app: Sphinx) -> Repository | None:
     """The book's repository; None where none is configured, or it is not on GitHub."""
     parts = urlsplit(app.config.html_theme_options.get("repository_url", "").strip())
-    path = [part for part in parts.path.removesuffix(".git").split("/") if part]
+    path = [part for part in parts.path.rstrip("/").removesuffix(".git").split("/") if part]
     return Repository(*path) if parts.hostname == "github.com" and len(path) == 2 else None
 
 

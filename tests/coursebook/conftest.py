@@ -84,6 +84,8 @@ class Book:
         # Themes add their folders to Sphinx's own default, which the next build here would get too.
         Config.config_values["templates_path"].default.clear()
         output = io.StringIO()
+        # The theme lengthens Sphinx's own default; a new process, as a user's, finds it empty.
+        Config.config_values["templates_path"].default.clear()
         with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
             try:
                 status = build_sphinx(
@@ -133,12 +135,17 @@ class Book:
         return len(keys)
 
 
-@pytest.fixture
-def book(tmp_path, monkeypatch):
+def empty_book(root, monkeypatch):
     """An empty book on the embedded digits; the environment is as before afterwards."""
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.setenv("DLCOURSE_DATA", "embedded")
     monkeypatch.setenv("PYTHONPATH", "")
     for name in (execution.JOBS, *execution.VARIABLES):
         monkeypatch.delenv(name, raising=False)
-    return Book(tmp_path)
+    return Book(root)
+
+
+@pytest.fixture
+def book(tmp_path, monkeypatch):
+    """An empty book of a test's own."""
+    return empty_book(tmp_path, monkeypatch)

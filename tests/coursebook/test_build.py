@@ -150,6 +150,8 @@ def test_a_page_shows_what_its_front_matter_and_its_package_say(book):
         ---
         # A page
 
+        Something is mended (M4).
+
         :::{implementation} dlcourse.losses.zero_one
         :::
         """)

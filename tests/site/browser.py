@@ -6,6 +6,7 @@ in ``.ci/run``, its absence is a failure.
 
 import gzip
 import os
+import re
 import shutil
 import sys
 import threading
@@ -114,6 +115,7 @@ class Tab:
 
     page: object
     root: str
+    site: Path
     complaints: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
 
@@ -128,12 +130,22 @@ class Tab:
             self.complaints.append(f"{message.type}: {message.text} ({message.location.get('url', '')})")
 
     def open(self, address: str) -> object:
-        """Go to a page of the site, and forget what the one before said."""
+        """Go to a page of the site, and forget what the one before said.
+
+        A page that only leads on is held, so that it can be looked at.
+        """
         self.page.goto("about:blank")
         self.complaints.clear()
         self.requests.clear()
-        self.page.goto(f"{self.root}/{address}", wait_until="load")
+        url = f"{self.root}/{address}"
+        if address == "index.html":
+            self.page.route(url, self._hold)
+        self.page.goto(url, wait_until="load")
         return self.page
+
+    def _hold(self, route) -> None:
+        source = (self.site / "index.html").read_text(encoding="utf-8")
+        route.fulfill(body=re.sub(r'<meta http-equiv="refresh"[^>]*>', "", source), content_type="text/html")
 
 
 @dataclass
@@ -142,6 +154,7 @@ class Reader:
 
     browser: object
     root: str
+    site: Path
 
     @contextmanager
     def tab(self, size: str = "laptop", theme: str = "light", **options) -> Iterator[Tab]:
@@ -153,7 +166,7 @@ class Reader:
         )
         context.set_default_timeout(5000)
         try:
-            yield Tab(context.new_page(), root)
+            yield Tab(context.new_page(), root, self.site)
         finally:
             context.close()
 
@@ -173,7 +186,7 @@ def chromium() -> Iterator[object]:
 def reader(chromium, site) -> Iterator[Reader]:
     """Opens pages of the site from a server on this machine."""
     with serve(site) as root:
-        yield Reader(chromium, root)
+        yield Reader(chromium, root, site)
 
 
 @pytest.fixture(scope="session", params=[(size, theme) for size in SIZES for theme in ("light", "dark")], ids="-".join)
