@@ -118,7 +118,8 @@ def status(book: Book) -> list[nodes.Node]:
     shown = book.manifest["pages"]
     ran = [page for page in shown if page["seconds"] is not None]
     total = sum(page["seconds"] for page in ran)
-    said = f"{_counted(len(shown), 'page')}, of which {len(ran)} run code: {duration(total)} in all, one after another."
+    runs = f"{len(ran)} of them {'runs' if len(ran) == 1 else 'run'} code"
+    said = f"The book has {_counted(len(shown), 'page')}. {runs}: {duration(total)} in all, one after another."
     foot = make(
         "tr",
         _head("The whole book"),
@@ -128,7 +129,7 @@ def status(book: Book) -> list[nodes.Node]:
         )),
     )
     pages = _table(
-        "What each page took to run, what it rests on, and what it showed",
+        "What each page with code took to run, what it rests on, and what it showed",
         ["Page", "Time", "Results", "Claims"],
         [
             _row(
@@ -137,7 +138,7 @@ def status(book: Book) -> list[nodes.Node]:
                 *(f"{len(page[key]):,}" for key in ("results", "claims")),
                 anchor=book.anchor(page),
             )
-            for page in shown
+            for page in ran
         ],
         foot,
         "figures",
@@ -163,7 +164,7 @@ def _rests_on(page: dict) -> list[element]:
 
 
 def _data(data: dict) -> element:
-    rows = {"Name": data["name"], "Found in": data["origin"], "Size": f"{data['size']:,} bytes", "SHA-256": data["sha256"]}
+    rows = {"Name": data["name"], "Origin": data["origin"], "Size": f"{data['size']:,} bytes", "SHA-256": data["sha256"]}
     body = [_row(_head(name), make("td", text, classes="checksum" if name == "SHA-256" else "")) for name, text in rows.items()]
     body += [_row(_head(name), make("td", f"SHA-256 {text}", classes="checksum")) for name, text in data["files"].items()]
     return make("table", make("caption", "The data set that the book was built on"), make("tbody", *body), classes="index-table")

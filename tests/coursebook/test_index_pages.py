@@ -75,7 +75,7 @@ def test_they_show_what_the_pages_did_and_follow_their_changes(book):
     assert row.th["scope"] == "row" and row.th.a["href"] == "lesson.html"
     assert [td.text for td in row.select("td")] == [duration(found["pages"][1]["seconds"]), "1", "2"]
     assert [td.text for td in status.select("tfoot td")] == [duration(found["pages"][1]["seconds"]), "1", "2"]
-    assert "6 pages, of which 1 run code" in status.text
+    assert "The book has 6 pages. 1 of them runs code:" in status.text
     assert found["data"]["sha256"] in status.text
     for name, version in found["environment"]["packages"].items():
         assert status.find("th", string=name).find_next("td").text == version
