@@ -9,6 +9,7 @@ show is made after each reading, and compared by its hash with what it showed be
 import hashlib
 import re
 from collections.abc import Iterable
+from pathlib import Path
 
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -96,7 +97,13 @@ def _changed(app: Sphinx, env: BuildEnvironment) -> list[str]:
         text = "\n".join(node.pformat() for found in made.values() for node in found)
         now[docname] = hashlib.sha256(text.encode()).hexdigest()
     env.coursebook_listings_shown = now
-    return [docname for docname, digest in now.items() if before.get(docname) != digest]
+    changed = [docname for docname, digest in now.items() if before.get(docname) != digest]
+    if app.builder.name in ("html", "dirhtml"):
+        for docname in changed:
+            # Were the build stopped before it writes the page, the next one would take the old
+            # page for a new one. Without any it writes it.
+            Path(app.builder.get_outfilename(docname)).unlink(missing_ok=True)
+    return changed
 
 
 def _check_covered(env: BuildEnvironment) -> None:

@@ -152,7 +152,7 @@ def status(book: Book) -> list[nodes.Node]:
         _section(
             "The results",
             "the-results",
-            make("p", "Each number that a sentence of the book shows, by page. A number after ± is a standard deviation."),
+            make("p", "Each number that the sentences of the book take from a computation, by page. What follows a ± is a standard deviation."),
             *(_results(page) for page in shown if page["results"]),
         ),
     ]
@@ -164,17 +164,21 @@ def _rests_on(page: dict) -> list[element]:
 
 
 def _data(data: dict) -> element:
-    rows = {"Name": data["name"], "Origin": data["origin"], "Size": f"{data['size']:,} bytes", "SHA-256": data["sha256"]}
-    body = [_row(_head(name), make("td", text, classes="checksum" if name == "SHA-256" else "")) for name, text in rows.items()]
-    body += [_row(_head(name), make("td", f"SHA-256 {text}", classes="checksum")) for name, text in data["files"].items()]
-    return make("table", make("caption", "The data set that the book was built on"), make("tbody", *body), classes="index-table")
+    told = {"Name": data["name"], "Origin": data["origin"], "Size": f"{data['size']:,} bytes", "SHA-256 of the whole": data["sha256"]}
+    told |= {f"SHA-256 of {name}": checksum for name, checksum in data["files"].items()}
+    entries = [
+        make(tag, text, classes="checksum" if tag == "dd" and "SHA" in name else "")
+        for name, value in told.items()
+        for tag, text in (("dt", name), ("dd", value))
+    ]
+    return make("dl", *entries, classes="facts")
 
 
 def _environment(environment: dict, book: dict) -> list[nodes.Node]:
     versions = {"Python": environment["python"], **environment["packages"], "this book": book["version"]}
     rows = [_row(_head(name), version) for name, version in versions.items() if version]
     where = f"Built on {environment['platform']} with {_counted(environment['cores'], 'core')}."
-    return [make("p", where), _table("The versions that the results come from", ["Package", "Version"], rows)]
+    return [make("p", where), _table("The versions that this build used", ["Package", "Version"], rows)]
 
 
 def _results(page: dict) -> element:
@@ -261,19 +265,20 @@ def fields(book: Book) -> list[nodes.Node]:
 def _fields(schema: dict) -> element:
     entries: list[element] = []
     for name, field in schema["properties"].items():
-        entries += [make("dt", make("code", name), " ", make("span", _type(field), classes="index-note")), make("dd", field["description"])]
-    return make("dl", *entries, classes="manifest-fields")
+        entries += [make("dt", make("code", name), " ", make("span", *_type(field), classes="index-note")), make("dd", field["description"])]
+    return make("dl", *entries, classes="facts")
 
 
-def _type(field: dict) -> str:
+def _type(field: dict) -> list[nodes.Node | str]:
     if "$ref" in field:
-        return field["$ref"].rpartition("/")[2]
+        name = field["$ref"].rpartition("/")[2]
+        return [nodes.reference("", name, internal=True, refid=f"manifest-{name}")]
     if "const" in field:
-        return json.dumps(field["const"])
+        return [json.dumps(field["const"])]
     kind = field.get("type", "any value")
     if kind == "array":
-        return f"list of {_type(field['items'])}s"
-    return " or ".join(kind) if isinstance(kind, list) else kind
+        return ["list, each ", *_type(field["items"])]
+    return [" or ".join(kind) if isinstance(kind, list) else kind]
 
 
 LISTINGS: dict[str, Callable[[Book], list[nodes.Node]]] = {
