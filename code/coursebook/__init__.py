@@ -9,6 +9,7 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 
 from coursebook import (
+    covers,
     dataset,
     execution,
     facts,
@@ -31,7 +32,9 @@ def _add_static_files(app: Sphinx, config: Config) -> None:
 
 def setup(app: Sphinx) -> dict:
     """Add the modules to a Sphinx build (called by Sphinx)."""
-    for module in (problems, dataset, execution, page, implementation, html_element, lecture, facts, manifest, index_pages):
+    for module in (
+        problems, dataset, execution, page, implementation, html_element, lecture, covers, facts, manifest, index_pages,
+    ):
         module.setup(app)
     app.connect("config-inited", _add_static_files)
     app.add_css_file("coursebook.css")

@@ -12,7 +12,7 @@ from test_build import cell, notebook
 
 from conftest import ROOT
 from coursebook import facts, index_pages, lecture
-from coursebook.listings import duration
+from coursebook.listing import duration
 
 LISTED = {"claims": "claims", "status": "status", "manifest": "manifest-fields"}
 
@@ -64,13 +64,17 @@ def test_they_show_what_the_pages_did_and_follow_their_changes(book):
     claims = article(book, "claims")
     assert "2 claims on 1 page: all of them hold in this build." in claims.text
     entries = claims.select(".claim-list li")
-    assert [entry.a["href"] for entry in entries] == ["lesson.html#claim-two-is-less-than-three", "lesson.html#claim-it-is-so"]
+    assert [entry.a["href"] for entry in entries] == [
+        "lesson.html#claim-two-is-less-than-three", "lesson.html#claim-it-is-so"
+    ]
     assert [entry.select_one(".claim-figures").text for entry in entries] == ["2 against 3", "a word"]
     assert article(book, "lesson").find(id="claim-it-is-so")
 
     line = article(book, "lesson").select_one(".about-page")
     assert line.text == "Covers S8, S10 of the lecture, mends M1 · 2 claims checked"
-    assert [a["href"] for a in line.select("a")] == ["slides.html#S8", "slides.html#S10", "slides.html#M1", "claims.html#of-book-lesson"]
+    assert [a["href"] for a in line.select("a")] == [
+        "slides.html#S8", "slides.html#S10", "slides.html#M1", "claims.html#of-book-lesson"
+    ]
     assert claims.find(id="of-book-lesson").find(["h2", "h3"]).a["href"] == "lesson.html"
 
     found = json.loads((book.root / "_build/html/manifest.json").read_text(encoding="utf-8"))
@@ -202,7 +206,8 @@ def test_duration(seconds, said):
 
 
 @pytest.mark.parametrize(
-    ("module", "name"), [(facts, "coursebook_facts"), (lecture, "coursebook_lecture"), (index_pages, "coursebook_listings")]
+    ("module", "name"),
+    [(facts, "coursebook_facts"), (lecture, "coursebook_lecture"), (index_pages, "coursebook_listings")],
 )
 def test_what_is_kept_of_a_page_is_merged_between_processes_and_goes_with_the_page(module, name):
     ours = SimpleNamespace(**{name: {"a": 1, "b": 2}})

@@ -141,7 +141,8 @@ def test_the_status_page_tells_of_every_page_with_code(manifest, listed):
         row = status.find("a", string=page["title"]).find_parent("tr")
         _, results, claims = (cell.text for cell in row.select("td"))
         assert (int(results), int(claims)) == (len(page["results"]), len(page["claims"]))
-    for text in (manifest["data"]["sha256"], manifest["environment"]["python"], manifest["environment"]["packages"]["numpy"]):
+    environment = manifest["environment"]
+    for text in (manifest["data"]["sha256"], environment["python"], environment["packages"]["numpy"]):
         assert text in status.text
 
 
