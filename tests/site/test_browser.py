@@ -1,10 +1,11 @@
 """axe-core finds nothing, on any page, in either theme, on a laptop and on a phone; and what it cannot see."""
 
+import re
 from collections import Counter
 
 import pytest
 from axe import violations
-from bs4 import BeautifulSoup
+from bs4 import BeautifulSoup, SoupStrainer
 
 
 def test_no_violation_and_no_word_on_the_console(view, address):
@@ -44,11 +45,13 @@ def test_no_violation_in_what_a_search_finds(reader, theme):
 
 
 def test_titles_and_landmarks(site, addresses):
-    titles = []
+    titles, frame = [], SoupStrainer(["title", "meta", "h1", "main", "nav"])
     for address in addresses:
-        soup = BeautifulSoup((site / address).read_text(encoding="utf-8"), "html.parser")
-        titles.append(soup.title.text.strip())
-        assert soup.html.get("lang") == "en", address
+        source = (site / address).read_text(encoding="utf-8")
+        # The rest is long, and of no interest here.
+        soup = BeautifulSoup(re.sub(r"<(pre|table|dl)\b.*?</\1>", "", source, flags=re.DOTALL), "html.parser", parse_only=frame)
+        titles.append(soup.find("title").text.strip())
+        assert re.search(r"<html\b[^>]* lang=\"en\"", source), address
         assert len(soup.select("h1")) == 1, address
         assert len(soup.find_all("main")) == 1, address
         assert len(soup.find_all("meta", attrs={"name": "description"})) == 1, address
