@@ -112,9 +112,6 @@ def _plan(app: Sphinx, docname: str) -> Planned | None:
     own = notebook.metadata.get("mystnb") or {}
     if not cells or own.get("execution_mode") == "off":
         return None
-    given = notebook.metadata.get("kernelspec", {})
-    if not isinstance(given, dict):
-        raise ValueError(f"kernelspec must be a mapping with a name, came {given!r}")
     _complete(notebook)
     kernel = str(notebook.metadata["kernelspec"]["name"])
     timeout = own.get("execution_timeout", config.execution_timeout)
