@@ -103,11 +103,14 @@ def _plan(app: Sphinx, docname: str) -> Planned | None:
     config = env.mystnb_config
     if any(PurePosixPath(path.as_posix()).match(pattern) for pattern in config.execution_excludepatterns):
         return None
-    text = path.read_text(encoding="utf-8-sig")
-    reader = create_nb_reader(str(path), env.myst_config, config, text)
-    if reader is None:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        reader = create_nb_reader(str(path), env.myst_config, config, text)
+        notebook = reader and reader.read(text)
+    except Exception:  # of many kinds; myst-nb will meet it again and say what is wrong
         return None
-    notebook = reader.read(text)
+    if notebook is None:
+        return None
     cells = code_cells(notebook)
     own = notebook.metadata.get("mystnb") or {}
     if not cells or own.get("execution_mode") == "off":
@@ -119,6 +122,8 @@ def _plan(app: Sphinx, docname: str) -> Planned | None:
         raise ValueError(f"execution_timeout must be a whole number of seconds a cell, came {timeout!r}")
     allow_errors = bool(own.get("execution_allow_errors", config.execution_allow_errors))
 
+    if not Path(app.srcdir, LOCK).is_file():
+        raise ValueError(f"the locked versions, {LOCK}, must stand beside _config.yml: a result rests on them")
     book = package.of_book(app)
     reached = book.reach([cell.source for cell in cells])
     files = {LOCK: Path(app.srcdir, LOCK)} | {module: book.files[module] for module in reached}
@@ -167,8 +172,6 @@ def _run(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
             planned = _plan(app, docname)
         except ValueError as error:
             app.coursebook_unplanned[docname] = str(error)
-        except Exception:  # not a notebook that can be read: myst-nb will say why
-            continue
         else:
             if planned:
                 app.coursebook_planned[docname] = planned

@@ -169,6 +169,19 @@ def test_settings_of_a_page(book):
     assert str(book.build().status).startswith("book/cobol.md: NotebookValidationError: 'python3' is not of type 'object'")
 
 
+def test_without_a_lock_no_page_runs(book):
+    book.page("page", notebook("Page", ran("page")))
+    (book.root / "requirements.txt").unlink()
+    assert "book/page.md:1: the locked versions, requirements.txt, must stand beside" in book.build().last_lines
+    assert book.runs() == []
+
+
+def test_a_page_that_cannot_be_read_stops_the_build_with_its_name(book):
+    book.page("page", notebook("Page", "```{code-cell} python\n---\n[1\n---\n1\n```\n"))
+    for _ in range(2):
+        assert str(book.build().status).startswith("book/page.md: MystMetadataParsingError: ")
+
+
 def test_myst_nb_is_not_to_run_pages_too(book):
     book.replace("_config.yml", 'execute_notebooks: "off"', "execute_notebooks: cache")
     assert 'execute_notebooks must be "off", for coursebook runs the pages, came \'cache\'' in book.build().status
