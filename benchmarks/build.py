@@ -189,7 +189,9 @@ def table(measured: Measured) -> str:
          f"{len(ours[0].ran)} reach", [measured.module], "only these pages run"),
     ]
     lines = ["| build | wall, s | all processes, s | promised |", "|---|---|---|---|"]
-    lines += [f"| {name} | {seconds(builds)} | {seconds(builds, 'cpu')} | {promised} |" for name, builds, promised in rows]
+    lines += [
+        f"| {name} | {seconds(builds)} | {seconds(builds, 'cpu')} | {promised} |" for name, builds, promised in rows
+    ]
     return "\n".join(lines)
 
 
@@ -215,7 +217,8 @@ def main() -> int:
     data = "the embedded digits" if os.environ.get("DLCOURSE_DATA") == "embedded" else "MNIST"
     text = (
         f"{table(measured)}\n\nMedians of {arguments.runs} pairs of cold builds and of {arguments.again} others, "
-        f"on {data}. Machine: {processor()}, {os.cpu_count()} cores; {platform.system()}, Python {platform.python_version()}."
+        f"on {data}. Machine: {processor()}, {os.cpu_count()} cores; "
+        f"{platform.system()}, Python {platform.python_version()}."
     )
     print(text)
     if arguments.write:

@@ -87,7 +87,7 @@ def _complete(notebook: NotebookNode) -> None:
     kernel = {"name": "python3", "display_name": "Python 3"}
     notebook.metadata["kernelspec"] = from_dict(kernel | notebook.metadata.get("kernelspec", {}))
     # myst-nb must not run it a second time.
-    notebook.metadata.get("mystnb", {}).pop("execution_mode", None)
+    (notebook.metadata.get("mystnb") or {}).pop("execution_mode", None)
 
 
 def _plan(app: Sphinx, docname: str) -> Planned | None:
@@ -270,7 +270,8 @@ def _forget(app: Sphinx, env: BuildEnvironment) -> None:
 def _check_mode(app: Sphinx, config: Config) -> None:
     if config.nb_execution_mode != "off":
         raise SystemExit(
-            f'_config.yml: execute_notebooks must be "off", for coursebook runs the pages, came {config.nb_execution_mode!r}'
+            '_config.yml: execute_notebooks must be "off", for coursebook runs the pages, '
+            f"came {config.nb_execution_mode!r}"
         )
 
 

@@ -133,8 +133,9 @@ def test_a_wrong_number_of_jobs_is_named(book, monkeypatch, value):
 
 
 def test_the_number_of_jobs_is_kept(book, monkeypatch):
+    noted = "import time\nstart = time.time()\ntime.sleep(0.5)\nprint(start, time.time(), file=open('times.txt', 'a'))"
     for i in range(2):
-        book.page(f"page{i}", notebook(f"Page {i}", cell("import time\nstart = time.time()\ntime.sleep(0.5)\nprint(start, time.time(), file=open('times.txt', 'a'))")))
+        book.page(f"page{i}", notebook(f"Page {i}", cell(noted)))
     book.replace("_config.yml", "  config:\n", "  config:\n    coursebook_jobs: 8\n")
     monkeypatch.setenv(execution.JOBS, "1")  # goes before the setting
     assert book.build(strict=True).status == 0
@@ -150,7 +151,8 @@ def test_settings_of_a_page(book):
     book.replace("_config.yml", "timeout: 300", "timeout: 2")
     book.page("slow", head.format("mystnb: {execution_timeout: 60}") + slow)
     book.page("errors", head.format("mystnb: {execution_allow_errors: true}") + cell("1 / 0"))
-    book.page("off", head.format("mystnb: {execution_mode: 'off'}\nkernelspec: {name: python3, language: python}") + ran("off"))
+    off = "mystnb: {execution_mode: 'off'}\nkernelspec: {name: python3, language: python}"
+    book.page("off", head.format(off) + ran("off"))
     book.page("forced", head.format("mystnb: {execution_mode: force}") + ran("forced"))
     result = book.build(strict=True)
     assert result.status == 0, result.output
@@ -161,12 +163,14 @@ def test_settings_of_a_page(book):
     book.page("cobol", head.format("kernelspec: {name: cobol, display_name: COBOL}") + ran("cobol"))
     result = book.build()
     assert result.status == 1
-    assert "book/wrong.md:1: execution_timeout must be a whole number of seconds a cell, came 'soon'" in result.last_lines
+    expected = "book/wrong.md:1: execution_timeout must be a whole number of seconds a cell, came 'soon'"
+    assert expected in result.last_lines
     assert "book/cobol.md: NoSuchKernel: No such kernel named cobol" in result.last_lines
     assert book.runs() == []
 
     book.page("cobol", head.format("kernelspec: python3") + ran("cobol"))
-    assert str(book.build().status).startswith("book/cobol.md: NotebookValidationError: 'python3' is not of type 'object'")
+    expected = "book/cobol.md: NotebookValidationError: 'python3' is not of type 'object'"
+    assert str(book.build().status).startswith(expected)
 
 
 def test_without_a_lock_no_page_runs(book):
