@@ -198,8 +198,10 @@ def test_what_other_modules_rely_on(book, monkeypatch):
     apps = []
     build = Sphinx.build
     monkeypatch.setattr(Sphinx, "build", lambda app, *rest: (apps.append(app), build(app, *rest))[1])
-    glue = "from IPython.display import display\ndisplay({'application/papermill.record/text/plain': '42'}, raw=True, " \
-           "metadata={'scrapbook': {'name': 'x', 'mime_prefix': 'application/papermill.record/'}})"
+    prefix = "application/papermill.record/"
+    metadata = {"scrapbook": {"name": "x", "mime_prefix": prefix}}
+    glue = "from IPython.display import display\n"
+    glue += f"display({{'{prefix}text/plain': '42'}}, raw=True, metadata={metadata})"
     book.page("page", notebook("Page", cell(glue), "The answer is {glue:text}`x`.\n", cell("'secret output'")))
     for _ in range(2):
         assert book.build(strict=True).status == 0
