@@ -98,8 +98,8 @@ class IndexPlace(nodes.General, nodes.Element):
 
 
 def labelled(doctree: nodes.document) -> list[nodes.math_block]:
-    """Those that the author labelled: MyST labels amsmath's environments by a checksum."""
-    return [block for block in doctree.findall(nodes.math_block) if block.get("label") and "amsmath" not in block["classes"]]
+    """Those that the author labelled: an environment of LaTeX's is numbered without a label, too."""
+    return [block for block in doctree.findall(nodes.math_block) if block.get("label") and not block.get("unnamed")]
 
 
 def _forget(app: Sphinx, env: BuildEnvironment, docname: str) -> None:
