@@ -56,6 +56,12 @@ def leaks(notebook, keys=()) -> list[str]:
             for what, pattern in MARKUP.items():
                 for match in re.finditer(pattern, text, re.MULTILINE):
                     note(what, text[match.start() : match.start() + 60])
+            for token in MarkdownIt("commonmark").parse(cell.source):
+                if token.type == "fence" and token.info.startswith("{"):
+                    note("a directive", token.info)
+            for tag in re.findall(r"<[a-z][^>]*>", re.sub(r"`+[^`]*`+|\$[^$]*\$", "", cell.source)):
+                if re.search(r"nb_element|sd-|\b(?:class|style|role|aria-\w+|data-[\w-]+)=|^<(?:div|span|svg|input|section|container)\b", tag):
+                    note("the site's frame", tag)
             # Labels and paths may not hide in code or formulas either.
             for what, pattern in {"a label": r"\beq:[\w-]+|\\label\b", "a path": PATH}.items():
                 for match in re.finditer(pattern, cell.source):

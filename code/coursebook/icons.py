@@ -18,8 +18,9 @@ __all__ = ["embed"]
 logging.getLogger("fontTools").setLevel(logging.WARNING)  # it tells of each table
 
 FACE = re.compile(r"@font-face\{[^}]*\}")
-# A character as style sheets write it, of the area for private use
-ICON = re.compile(r"\\([ef][0-9a-f]{3})\b", re.IGNORECASE)
+# Characters of the area for private use, as style sheets write them
+ESCAPED = re.compile(r"\\([ef][0-9a-f]{3})\b", re.IGNORECASE)
+LITERAL = re.compile("[\ue000-\uf8ff]")
 REGULAR = re.compile(r"\.(?:far|fa-regular)\b")
 
 
@@ -38,7 +39,7 @@ def embed(css: str, folder: Path) -> str:
     str
         The style sheet with the fonts in it. A font without an icon that is shown is left out.
     """
-    shown = {int(character, 16) for character in ICON.findall(css)}
+    shown = {int(code, 16) for code in ESCAPED.findall(css)} | {ord(icon) for icon in LITERAL.findall(css)}
 
     def replace(face: re.Match[str]) -> str:
         address = re.search(r"url\([\"']?([^\"')]*fontawesome[^\"')]*\.woff2)", face[0])
@@ -64,7 +65,6 @@ def cut(file: Path, characters: set[int]) -> bytes:
             return b""
         options = subset.Options()
         options.layout_features = []  # ligatures by name, which no style sheet needs
-        options.hinting = False
         options.name_IDs = [0, 1, 2, 13]  # who made it, what it is called, its licence
         subsetter = subset.Subsetter(options)
         subsetter.populate(unicodes=kept)

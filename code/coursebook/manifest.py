@@ -9,6 +9,7 @@ commit, no path. So a build of the same results writes the same file.
 """
 
 import json
+import os
 import platform
 from collections.abc import Callable, Iterator
 from functools import lru_cache
@@ -21,7 +22,6 @@ from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 
 from coursebook import facts, lecture, problems
-from coursebook.files import write_whole
 
 __all__ = ["NAME", "SCHEMA", "add_part", "manifest", "pages", "setup"]
 
@@ -154,7 +154,9 @@ def _write(app: Sphinx, exception: Exception | None) -> None:
     text = json.dumps(manifest(app.env), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     for file, content in {path: text, path.with_name(SCHEMA.name): SCHEMA.read_text(encoding="utf-8")}.items():
         if not file.is_file() or file.read_text(encoding="utf-8") != content:
-            write_whole(file, content)
+            part = file.with_name(f"{file.name}.part")
+            part.write_text(content, encoding="utf-8", newline="\n")
+            os.replace(part, file)
 
 
 def setup(app: Sphinx) -> None:

@@ -11,15 +11,21 @@ Here are the settings, the links from entries to the source and from listings to
 and the rule that every module of the package has such a page where the book has any.
 """
 
+import inspect
+import re
+
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.environment import BuildEnvironment
 
-from coursebook import package, problems, source_pages, traces
+from coursebook import index_pages, package, problems, source_pages, traces
+from coursebook.html_element import link
 
 __all__ = ["entry", "listings", "setup"]
+
+ITEM = r"\b([SM][1-9]\d?)\b"
 
 SETTINGS = {
     "add_module_names": False,
@@ -41,8 +47,11 @@ def _configure(app: Sphinx, config: Config) -> None:
     config.nitpick_ignore_regex = [*config.nitpick_ignore_regex, (r"py:.*", r"(?!dlcourse\.).*"), (r"(?!py:).*", r".*")]
 
 
-def _shorten(app: Sphinx, doctree: nodes.document) -> None:
-    """Every class has the base ``object``: that need not be said."""
+def _tidy(app: Sphinx, doctree: nodes.document) -> None:
+    for section in doctree.findall(nodes.section):
+        if section["ids"][0] in {f"module-{name}" for name in package.of_book(app).files}:
+            del section["ids"][1:]  # a second anchor would come between the theme's frame and the title
+    # Every class has the base ``object``: that need not be said.
     for content in doctree.findall(addnodes.desc_content):
         for line in [child for child in content if isinstance(child, nodes.paragraph) and child.astext() == "Bases: object"]:
             content.remove(line)
@@ -53,7 +62,8 @@ def _skip(app: Sphinx, what: str, name: str, obj: object, skip: bool, options: o
     if str(getattr(obj, "__doc__", "")).startswith("Alias for field number"):
         return True
     home, here = getattr(obj, "__module__", None), app.env.temp_data.get("autodoc:module")
-    return True if what == "module" and home != here and home in package.of_book(app).files else None
+    defined = inspect.isclass(obj) or inspect.isroutine(obj)
+    return True if defined and what == "module" and home != here and home in package.of_book(app).files else None
 
 
 def entry(env: BuildEnvironment, name: str) -> tuple[str, str] | None:
@@ -102,6 +112,19 @@ def _link(app: Sphinx, doctree: nodes.document, docname: str) -> None:
             signature += nodes.inline("", "", source, classes=["source-link"])
 
 
+def _link_items(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Items of the lecture and corrections lead to the list of them, where the book has one."""
+    slides = index_pages.page_of(app.env, "slides")
+    if not (slides and any(doctree.findall(addnodes.desc_signature))):
+        return
+    address = app.builder.get_relative_uri(docname, slides)
+    for text in list(doctree.findall(nodes.Text)):
+        if isinstance(text.parent, nodes.paragraph | nodes.term):
+            parts = re.split(ITEM, text)  # item and text take turns
+            new = [link(part, f"{address}#{part}") if i % 2 else nodes.Text(part) for i, part in enumerate(parts)]
+            text.parent.replace(text, [node for node in new if len(node.astext())])
+
+
 def _check(app: Sphinx, env: BuildEnvironment) -> list[str]:
     shown = env.get_domain("py").modules
     for module, file in package.of_book(app).files.items() if shown else []:
@@ -116,7 +139,8 @@ def setup(app: Sphinx) -> None:
     app.setup_extension("sphinx.ext.napoleon")
     app.connect("config-inited", _configure)
     app.connect("autodoc-skip-member", _skip)
-    app.connect("doctree-read", _shorten)
+    app.connect("doctree-read", _tidy)
     app.connect("env-get-updated", _check)
     app.connect("doctree-resolved", _link, priority=200)
+    app.connect("doctree-resolved", _link_items, priority=200)
     app.add_css_file("reference.css")

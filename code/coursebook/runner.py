@@ -117,19 +117,21 @@ async def run(
                 await client.async_execute_cell(cell, current, execution_count=client.code_cells_executed + 1)
         client.set_widgets_metadata()
 
+    idle = False
     # nbclient takes being cancelled for the kernel's death; behind a shield it is not asked.
     execution = asyncio.ensure_future(execute())
     try:
         await asyncio.shield(execution)
+        idle = True
     except asyncio.CancelledError:
         execution.cancel()
-        await asyncio.wait([execution])
+        await asyncio.gather(execution, return_exceptions=True)
         raise
     except Exception as error:  # of whatever kind: the other pages go on
         failure = await _failure(error, current, client)
     finally:
         seconds = time.perf_counter() - started
-        await asyncio.shield(_end(client))
+        await asyncio.shield(_end(client, idle))
     kept = {key: notebook.metadata[key] for key in ("language_info", "widgets") if key in notebook.metadata}
     cells = [{"execution_count": cell.execution_count, "outputs": cell.outputs} for cell in code]
     return Run(cells, kept, seconds, time.time(), failure)
@@ -153,13 +155,19 @@ async def _failure(error: Exception, cell: int | None, client: NotebookClient) -
     return Failure(name, f"{name}: {first}".removesuffix(": "), trace, cell)
 
 
-async def _end(client: NotebookClient) -> None:
+async def _end(client: NotebookClient, idle: bool) -> None:
     """End the kernel and whatever it has started."""
     manager = client.km
     if manager is None or not manager.has_kernel:
         return
     group = getattr(manager.provisioner, "pgid", None)
-    await manager.shutdown_kernel()
+    if not idle:
+        # Asking would interrupt the cell first, and show how it takes that.
+        await manager.signal_kernel(signal.SIGTERM)
+        deadline = time.monotonic() + SHUTDOWN_SECONDS
+        while await manager.is_alive() and time.monotonic() < deadline:
+            await asyncio.sleep(0.02)
+    await manager.shutdown_kernel(now=not idle)
     if client.kc is not None:
         client.kc.stop_channels()
     if group and group != os.getpgrp():

@@ -124,6 +124,10 @@ class _State:
             if self.before.get(page) != self.now[page] or not _output(app, page).is_file()
         ]
 
+    def lost(self) -> set[str]:
+        """Pages whose file is gone."""
+        return set(self.before) - set(self.now)
+
     def write(self) -> None:
         partial = self.path.with_suffix(".partial")
         partial.write_text(json.dumps(self.now), encoding="utf-8")
@@ -140,7 +144,10 @@ def _makes_pages(app: Sphinx) -> bool:
 
 def _wake(app: Sphinx, env: BuildEnvironment) -> list[str]:
     """Where only a source has changed, Sphinx would stop before it writes anything: write the root page."""
-    return [app.config.root_doc] if _makes_pages(app) and _State(app).stale(app) else []
+    if not _makes_pages(app):
+        return []
+    state = _State(app)
+    return [app.config.root_doc] if state.stale(app) or state.lost() else []
 
 
 def _collect(app: Sphinx) -> Iterator[tuple[str, dict, str]]:
@@ -160,7 +167,7 @@ def _collect(app: Sphinx) -> Iterator[tuple[str, dict, str]]:
             },
             "page.html",
         )
-    for page in set(state.before) - set(state.now):
+    for page in state.lost():
         _output(app, page).unlink(missing_ok=True)
     state.write()
 

@@ -84,6 +84,8 @@ class Book:
         # Themes add their folders to Sphinx's own default, which the next build here would get too.
         Config.config_values["templates_path"].default.clear()
         output = io.StringIO()
+        # The theme lengthens Sphinx's own default; a new process, as a user's, finds it empty.
+        Config.config_values["templates_path"].default.clear()
         with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
             try:
                 status = build_sphinx(
@@ -141,6 +143,13 @@ def empty_book(root, monkeypatch):
     for name in (execution.JOBS, *execution.VARIABLES):
         monkeypatch.delenv(name, raising=False)
     return Book(root)
+
+
+@pytest.fixture(scope="module")
+def shared_book(tmp_path_factory):
+    """An empty book for all tests of a module, since a build takes seconds."""
+    with pytest.MonkeyPatch.context() as patch:
+        yield empty_book(tmp_path_factory.mktemp("book"), patch)
 
 
 @pytest.fixture
