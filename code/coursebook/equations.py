@@ -70,7 +70,7 @@ def _collect(app: Sphinx, doctree: nodes.document) -> None:
             {
                 "label": block["label"],
                 "anchor": nodes.make_id(f"equation-{block['label']}"),
-                "tex": re.sub(r"\\label\{[^}]*\}", "", block.astext()).strip(),
+                "tex": block.astext().strip(),
                 "line": block.line,
             }
             for block in labelled(doctree)
