@@ -18,7 +18,7 @@ from sphinx_external_toc.parsing import parse_toc_yaml
 
 __all__ = ["FORMULA", "Chapter", "bind", "chapters", "first_page", "headings"]
 
-DROPPED = "a.headerlink, button, form, iframe, input, nav, noscript, script, template, .toctree-wrapper"
+DROPPED = "a.headerlink, button, form, iframe, input, nav, noscript, script, template, .source-link, .toctree-wrapper"
 CONTENTS = "Contents"
 FORMULA = "formula: "
 HEADING = re.compile(r"^h[1-6]$")
@@ -248,7 +248,7 @@ def bind(found: list[Chapter], about: dict[str, str], lines: list[str], style: s
         below = f"<ul>{sections}</ul>" if sections else ""
         contents.append(f'<li class="contents-chapter">{_entry(chapter.name, chapter.title)}{below}</li>')
         body.append(
-            f'<section class="chapter" id="{escape(chapter.name)}" style="page: chapter-{i}">'
+            f'<section class="chapter bd-article" id="{escape(chapter.name)}" style="page: chapter-{i}">'
             f"{chapter.article.decode_contents()}</section>"
         )
     return "\n".join([

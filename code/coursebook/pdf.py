@@ -6,6 +6,7 @@ prints it twice: page numbers for the contents are only known after the first ti
 
 import argparse
 import asyncio
+import json
 import logging
 import os
 import re
@@ -33,6 +34,7 @@ __all__ = ["add_arguments", "make", "run"]
 NAME = "deep-learning.pdf"
 WIDTH = 627  # of the text on paper, 166 mm, in CSS pixels: what is measured is what is printed
 SECONDS = 300
+SHOWN = ("numpy", "keras", "tensorflow")  # on the title page, where pages use them
 SERIF = ("400", "400-italic", "600", "600-italic")
 CODE = ("400", "400-italic", "600")
 
@@ -244,7 +246,17 @@ def _first_line(error: Error) -> str:
 
 def _lines(site: Path, about: dict[str, str]) -> list[str]:
     """What the title page says of this edition."""
-    said = [f"Version {escape(version('dlcourse'))}, printed on {date.today():%-d %B %Y}"]
+    today = date.today()
+    said = [f"Version {escape(version('dlcourse'))}, printed on {today.day} {today:%B %Y}."]
+    manifest = site / "manifest.json"
+    if manifest.is_file():
+        book = json.loads(manifest.read_text(encoding="utf-8"))
+        data, environment = book["data"], book["environment"]
+        used = [f"{name} {environment['packages'][name]}" for name in SHOWN if environment["packages"].get(name)]
+        said.append(escape(
+            f"Its results were computed on the data set {data['name']} (SHA-256 {data['sha256'][:16]}…), "
+            f"with {', '.join(['Python ' + environment['python'], *used])}."
+        ))
     if about["address"]:
         said.append(f'<a href="{escape(about["address"])}">{escape(about["address"])}</a>')
     return said

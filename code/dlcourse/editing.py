@@ -41,12 +41,15 @@ def edit(name: str, source: str) -> bool:
 
     Parameters
     ----------
-    name : such as ``dlcourse.network.Dense.forward``.
-    source : its new definition, and nothing beside it; comments may stand anywhere.
+    name
+        Such as ``dlcourse.network.Dense.forward``.
+    source
+        Its new definition, and nothing beside it; comments may stand anywhere.
 
     Returns
     -------
-    bool, whether it differs from the original.
+    bool
+        Whether it differs from the original.
 
     Raises
     ------
