@@ -26,8 +26,7 @@ MODULES = """
 
 
 def _add_static_files(app: Sphinx, config: Config) -> None:
-    # A new list: the old one may be Sphinx's own default, which a second build in this process would find longer.
-    config.html_static_path = [*config.html_static_path, str(Path(__file__).with_name("static"))]
+    config.html_static_path.append(str(Path(__file__).with_name("static")))
 
 
 def setup(app: Sphinx) -> dict:

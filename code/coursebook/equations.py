@@ -3,12 +3,12 @@
 ``coursebook.traces`` says how docstrings and tests name an equation, and
 ``coursebook.equation_lines`` shows it beside the equation. An equation without either fails
 the build, and so does a name without an equation. A book that has no folder
-``tests/dlcourse`` owes no tests, and no implementations.
+``tests/dlcourse`` owes nothing of this.
 """
 
 import hashlib
 import json
-from collections.abc import Iterator
+import re
 from pathlib import Path
 
 from docutils import nodes
@@ -16,7 +16,7 @@ from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
-from coursebook import package, problems, reference, traces
+from coursebook import manifest, package, problems, reference, traces
 
 __all__ = ["IndexPlace", "entries", "indices", "labelled", "setup"]
 
@@ -42,7 +42,7 @@ def entries(env: BuildEnvironment) -> list[dict]:
             "implementations": implementations.get(equation["label"], []),
             "tests": tests.get(equation["label"], []),
         }
-        for page in _pages(env)
+        for page in manifest.pages(env)
         for equation in _collected(env).get(page, {}).get("equations", [])
     ]
 
@@ -53,16 +53,6 @@ def _number(env: BuildEnvironment, page: str, equation: dict) -> str:
         number = env.toc_fignumbers.get(page, {}).get("displaymath", {}).get(equation["anchor"], ())
         return ".".join(map(str, number))
     return str(env.get_domain("math").get_equation_number_for(equation["label"]) or "")
-
-
-def _pages(env: BuildEnvironment) -> Iterator[str]:
-    waiting, seen = [env.config.root_doc], set()
-    while waiting:
-        page = waiting.pop(0)
-        if page not in seen:
-            seen.add(page)
-            yield page
-            waiting[:0] = env.toctree_includes.get(page, [])
 
 
 # What pages have: kept in the environment, page by page.
@@ -80,7 +70,7 @@ def _collect(app: Sphinx, doctree: nodes.document) -> None:
             {
                 "label": block["label"],
                 "anchor": nodes.make_id(f"equation-{block['label']}"),
-                "tex": block.astext().strip(),
+                "tex": re.sub(r"\\label\{[^}]*\}", "", block.astext()).strip(),
                 "line": block.line,
             }
             for block in labelled(doctree)
@@ -98,8 +88,12 @@ class IndexPlace(nodes.General, nodes.Element):
 
 
 def labelled(doctree: nodes.document) -> list[nodes.math_block]:
-    """Those that the author labelled: MyST labels amsmath's environments by a checksum."""
-    return [block for block in doctree.findall(nodes.math_block) if block.get("label") and "amsmath" not in block["classes"]]
+    """Those that the author labelled: an environment of LaTeX's without a label is given one by MyST."""
+    return [
+        block
+        for block in doctree.findall(nodes.math_block)
+        if block.get("label") and ("amsmath" not in block["classes"] or r"\label" in block.astext())
+    ]
 
 
 def _forget(app: Sphinx, env: BuildEnvironment, docname: str) -> None:
@@ -158,12 +152,16 @@ def _place(app: Sphinx, name: str, path: Path, trace: traces.Trace) -> dict:
 
 def _check(app: Sphinx, env: BuildEnvironment) -> list[str]:
     listed = entries(env)
-    labels = {equation["label"] for equation in listed}
-    for file, line, message, label in app.coursebook_traces[2]:
-        if label not in labels:
-            problems.report(env, message, line, file=file)
     if Path(app.srcdir, TESTS).is_dir():
+        labels = {equation["label"] for equation in listed}
+        for file, line, message, label in app.coursebook_traces[2]:
+            if label not in labels:
+                problems.report(env, message, line, file=file)
         for equation in listed:
+            if not re.fullmatch(traces.LABEL, equation["label"]):
+                message = f"expected a label such as eq:softmax, came {equation['label']}"
+                problems.report(env, message, equation["line"], page=equation["page"])
+                continue
             for kind, cure in (
                 ("implementations", "a docstring in code/dlcourse that says: Implements ``{}``"),
                 ("tests", 'a test in tests/dlcourse with the marker @pytest.mark.equation("{}")'),
@@ -196,6 +194,7 @@ def indices(env: BuildEnvironment) -> list[str]:
 def setup(app: Sphinx) -> None:
     app.add_node(IndexPlace)
     app.connect("doctree-read", _collect)
+    manifest.add_part(app, "equations", entries)
     app.connect("env-purge-doc", _forget)
     app.connect("env-merge-info", _merge)
     app.connect("env-get-updated", _check, priority=900)  # when the equations have their numbers

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from os.path import relpath
 from pathlib import Path, PurePosixPath
 
-import joblib
 from docutils import nodes
 from myst_nb.core.read import create_nb_reader
 from myst_nb.sphinx_ import NbMetadataCollector
@@ -152,16 +151,15 @@ def _environment(app: Sphinx) -> dict[str, str]:
     return VARIABLES | os.environ | {"PYTHONPATH": path, "IPYTHONDIR": str(folder)}
 
 
-def _jobs(app: Sphinx, config: Config) -> None:
-    """How many pages run at a time: as many as there are cores, unless somebody said."""
+def _check_jobs(app: Sphinx, config: Config) -> None:
+    """How many pages run at a time, where somebody has said so."""
+    app.coursebook_jobs = None
     for name, value in {JOBS: os.environ.get(JOBS), "coursebook_jobs": config.coursebook_jobs}.items():
         if value in (None, ""):
             continue
         if not str(value).isdecimal() or int(value) < 1:
             raise SystemExit(f"{name} must be a whole number of pages to run at a time, 1 or more, came {value!r}")
-        app.coursebook_jobs = int(value)
-        return
-    app.coursebook_jobs = joblib.cpu_count()
+        app.coursebook_jobs = app.coursebook_jobs or int(value)
 
 
 def _run(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
@@ -196,13 +194,16 @@ def _run(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
 
 
 def _run_missing(app: Sphinx, pages: list[Page], by_name: dict[str, Planned], store: Store) -> None:
+    # Imported here, since most builds run nothing.
+    from joblib import cpu_count  # those that this process may use, in a container too
+
     from coursebook.progress import Progress
     from coursebook.scheduler import Interrupted, longest_first, run_pages, shares
 
     environment = _environment(app)
     profile = Path(environment["IPYTHONDIR"], "profile_default", "ipython_kernel_config.json")
     write_whole(profile, json.dumps(KERNEL))
-    jobs = app.coursebook_jobs
+    jobs = app.coursebook_jobs or cpu_count()
 
     def keep(page: Page, result: Run) -> None:
         by_name[page.name].result = result
@@ -214,7 +215,7 @@ def _run_missing(app: Sphinx, pages: list[Page], by_name: dict[str, Planned], st
         run_pages(
             longest_first(pages, store.times()),
             jobs,
-            shares(joblib.cpu_count(), jobs) | environment,
+            shares(cpu_count(), jobs) | environment,
             progress=Progress(quiet=app.quiet),
             on_result=keep,
         )
@@ -276,7 +277,7 @@ def _check_mode(app: Sphinx, config: Config) -> None:
 def setup(app: Sphinx) -> None:
     app.add_config_value("coursebook_jobs", None, "", [int, str])
     app.connect("config-inited", _check_mode)
-    app.connect("config-inited", _jobs)
+    app.connect("config-inited", _check_jobs)
     app.connect("env-before-read-docs", _run)
     app.connect("source-read", _note)
     app.connect("doctree-read", _check_run, priority=100)  # the others may ask how it went

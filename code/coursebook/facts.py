@@ -16,7 +16,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
-from coursebook import lecture, package
+from coursebook import covers, package
 
 __all__ = ["PACKAGES", "of_pages", "setup"]
 
@@ -44,8 +44,8 @@ def _collect(app: Sphinx, doctree: nodes.document) -> None:
     description = env.temp_data.get("coursebook_front_matter", {}).get("description", "")
     facts = {
         "description": " ".join(str(description).split()),
-        **lecture.declared(env),
-        "sections": lecture.sections(env, doctree),
+        **covers.declared(env),
+        "sections": covers.sections(env, doctree),
     }
     run = getattr(env, "nb_metadata", {}).get(env.docname, {}).get("exec_data")
     if run:

@@ -65,7 +65,6 @@ def cut(file: Path, characters: set[int]) -> bytes:
             return b""
         options = subset.Options()
         options.layout_features = []  # ligatures by name, which no style sheet needs
-        options.hinting = False
         options.name_IDs = [0, 1, 2, 13]  # who made it, what it is called, its licence
         subsetter = subset.Subsetter(options)
         subsetter.populate(unicodes=kept)

@@ -9,6 +9,7 @@ show is made after each reading, and compared by its hash with what it showed be
 import hashlib
 import re
 from collections.abc import Iterable
+from pathlib import Path
 
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -17,11 +18,17 @@ from sphinx.util.docutils import SphinxDirective
 from sphinx.util.osutil import relative_uri
 
 from coursebook import lecture, problems
+from coursebook.claims_page import claims
 from coursebook.html_element import link
-from coursebook.listings import LISTINGS, Book
+from coursebook.listing import Book, counted
 from coursebook.manifest import manifest, pages
+from coursebook.schema_page import fields
+from coursebook.slides_page import slides
+from coursebook.status_page import status
 
-__all__ = ["setup"]
+__all__ = ["page_of", "setup"]
+
+LISTINGS = {"claims": claims, "status": status, "slides": slides, "manifest-fields": fields}
 
 
 class listing(nodes.General, nodes.Element):
@@ -62,7 +69,8 @@ def _kinds(env: BuildEnvironment) -> dict[str, list[str]]:
     return env.coursebook_listings
 
 
-def _page_of(env: BuildEnvironment, kind: str) -> str | None:
+def page_of(env: BuildEnvironment, kind: str) -> str | None:
+    """The page with the directive of that name, None without one."""
     return next((docname for docname, kinds in _kinds(env).items() if kind in kinds), None)
 
 
@@ -96,7 +104,13 @@ def _changed(app: Sphinx, env: BuildEnvironment) -> list[str]:
         text = "\n".join(node.pformat() for found in made.values() for node in found)
         now[docname] = hashlib.sha256(text.encode()).hexdigest()
     env.coursebook_listings_shown = now
-    return [docname for docname, digest in now.items() if before.get(docname) != digest]
+    changed = [docname for docname, digest in now.items() if before.get(docname) != digest]
+    if app.builder.name in ("html", "dirhtml"):
+        for docname in changed:
+            # Were the build stopped before it writes the page, the next one would take the old
+            # page for a new one. Without any it writes it.
+            Path(app.builder.get_outfilename(docname)).unlink(missing_ok=True)
+    return changed
 
 
 def _check_covered(env: BuildEnvironment) -> None:
@@ -128,19 +142,18 @@ def _fill(app: Sphinx, doctree: nodes.document, docname: str) -> None:
 def _link_about(app: Sphinx, docname: str, line: nodes.paragraph) -> None:
     """In the line under the title: where the items are listed, and the claims of the page."""
     env = app.env
-    if slides := _page_of(env, "slides"):
-        address = app.builder.get_relative_uri(docname, slides)
+    if target := page_of(env, "slides"):
+        address = app.builder.get_relative_uri(docname, target)
         parts = re.split(r"([SM]\d+(?:–[SM]\d+)?)", line.astext())
         line.children = []
         for i, part in enumerate(parts):
             line += link(part, f"{address}#{part.partition('–')[0]}") if i % 2 else nodes.Text(part)
     page = next((page for page in _manifest(app)["pages"] if page["name"] == docname), None)
-    claims = _page_of(env, "claims")
-    if claims and page and page["claims"]:
-        n = len(page["claims"])
-        address = app.builder.get_relative_uri(docname, claims)
+    target = page_of(env, "claims")
+    if target and page and page["claims"]:
+        address = app.builder.get_relative_uri(docname, target)
         line += nodes.Text(" · ")
-        line += link(f"{n} claim{'s' if n > 1 else ''} checked", f"{address}#{Book.anchor(page)}")
+        line += link(f"{counted(len(page['claims']), 'claim')} checked", f"{address}#{Book.anchor(page)}")
 
 
 def _forget(app: Sphinx, env: BuildEnvironment, docname: str) -> None:

@@ -198,7 +198,8 @@ class Inline:
     def _raw(self, node: nodes.Element) -> str:
         """HTML of the author stays; icons of the site's own, and LaTeX, go."""
         text = node.astext()
-        if "html" not in node.get("format", "").split() or re.search(r"<svg|<input|class=\"[^\"]*\b(?:sd-|fa[bsr]? )", text):
+        of_the_site = re.search(r"<svg|<input|class=\"[^\"]*\b(?:sd-|fa[bsr]? )", text)
+        if of_the_site or "html" not in node.get("format", "").split():
             return ""
         return "<br>\n" if re.fullmatch(r"\s*<br ?/?>\s*", text) else text
 

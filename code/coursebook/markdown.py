@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from docutils import nodes
 
+from coursebook import tables
 from coursebook.inline import Inline, Link, display_math
 
 __all__ = ["BOOK_ONLY", "Writer", "nested"]
@@ -106,8 +107,10 @@ class Writer:
 
     def _items(self, node: nodes.Element, marker: Callable[[int], str]) -> str:
         items = [nested(_task(item) + self.blocks(item), marker(place)) for place, item in enumerate(node.children)]
-        loose = any(len(item.children) > 1 and not isinstance(item.children[1], nodes.Sequential) for item in node.children)
-        return ("\n\n" if loose else "\n").join(items)
+        # Items of several paragraphs stand apart; one with a list below it does not.
+        seconds = [item.children[1] for item in node.children if len(item.children) > 1]
+        apart = any(not isinstance(second, nodes.Sequential) for second in seconds)
+        return ("\n\n" if apart else "\n").join(items)
 
     def _definition_list(self, node: nodes.Element) -> str:
         return "\n".join(self.block(item) for item in node.children)
@@ -176,40 +179,8 @@ class Writer:
                 title = self._line(child)
                 written.append(f"**{number}.** {title}" if number else f"**{title}**")
             elif isinstance(child, nodes.tgroup):
-                written.append(self._rows(child))
+                written.append(tables.rows(child, self.inline))
         return "\n\n".join(written)
-
-    def _rows(self, group: nodes.tgroup) -> str:
-        columns = group["cols"]
-        head = [row for part in group.findall(nodes.thead) for row in part.children]
-        body = [row for part in group.findall(nodes.tbody) for row in part.children]
-        rows = head[:1] or [nodes.row()]
-        first = next(iter(head + body)).children
-        aligned = [_alignment(entry) for entry in first] + ["---"] * columns
-        lines = [self._row(rows[0], columns), "| " + " | ".join(aligned[:columns]) + " |"]
-        return "\n".join([*lines, *(self._row(row, columns) for row in head[1:] + body)])
-
-    def _row(self, row: nodes.row, columns: int) -> str:
-        self.inline.in_table = True
-        cells = []
-        for entry in row.children:
-            cells += [self._cell(entry), *[""] * entry.get("morecols", 0)]
-        self.inline.in_table = False
-        return "| " + " | ".join((cells + [""] * columns)[:columns]) + " |"
-
-    def _cell(self, entry: nodes.entry) -> str:
-        # A cell is one line: paragraphs, items of a list and lines of code part by <br>.
-        parts = []
-        for node in entry.findall(lambda node: isinstance(node, nodes.TextElement | nodes.image)):
-            if isinstance(node.parent, nodes.TextElement):
-                continue  # its paragraph has it
-            if isinstance(node, nodes.literal_block):
-                parts += [self.inline.of(nodes.literal("", line)) for line in node.astext().split("\n")]
-            elif isinstance(node, nodes.math_block):
-                parts.append(self.inline.of(nodes.math("", node.astext())))
-            else:
-                parts.append(self.inline.of(node) if isinstance(node, nodes.image) else self._line(node))
-        return "<br>".join(" ".join(part.split("\n")) for part in parts if part)
 
     # --- boxes ------------------------------------------------------------------------------
 
@@ -271,13 +242,6 @@ def _group(children: list[nodes.Node]) -> nodes.Element:
     group = nodes.inline()
     group.children = children  # without becoming their parent
     return group
-
-
-def _alignment(entry: nodes.Element) -> str:
-    classes = " ".join(entry.get("classes", ()))
-    if "center" in classes:
-        return ":-:"
-    return "--:" if "right" in classes else "---"
 
 
 def _task(item: nodes.Element) -> str:

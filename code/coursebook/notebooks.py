@@ -59,15 +59,16 @@ class _Notebook:
         self.executed = executed.cells
         self.starts = executed.metadata.get("source_map", [])
         shown = {node["cell_index"] for node in doctree.findall(nodes.container) if "cell_index" in node}
-        self.hidden = [place for place, cell in enumerate(self.executed) if cell.cell_type == "code" and place not in shown]
+        code = [place for place, cell in enumerate(self.executed) if cell.cell_type == "code"]
+        self.hidden = [place for place in code if place not in shown]
         self.editable = EDITING in package.of_book(app).files
         self.implementations: list[str] = []
         self.cells: list[NotebookNode] = []
         self.text: list[str] = []
         self.attachments: dict[str, dict[str, str]] = {}
         self.writer = Writer(site.Links(app, docname), self._attach, self._number)
-        # The longest first: one may hold another.
-        self.folders = sorted({str(Path(app.srcdir, "code")), str(app.srcdir), sysconfig.get_path("purelib"), str(Path.home())}, key=len, reverse=True)
+        folders = {str(Path(app.srcdir, "code")), str(app.srcdir), sysconfig.get_path("purelib"), str(Path.home())}
+        self.folders = sorted(folders, key=len, reverse=True)  # the longest first, for one may hold another
 
     def made(self) -> NotebookNode:
         for node in _parts(self.doctree):
@@ -98,7 +99,8 @@ class _Notebook:
             self._implementation(node)
             return
         self.text.append(self.writer.block(node))
-        if isinstance(node, nodes.title) and isinstance(node.parent.parent, nodes.document) and (base := site.address(self.app)):
+        base = site.address(self.app)
+        if base and isinstance(node, nodes.title) and isinstance(node.parent.parent, nodes.document):
             self.text.append(f"[This page in the book]({base}{self.app.builder.get_target_uri(self.docname)})")
 
     def _hidden_cells(self, before: int) -> None:
@@ -134,7 +136,9 @@ class _Notebook:
 
         A second cell would bring back the original that a student has just changed.
         """
-        return self.editable and not any(f"{name}.".startswith(f"{other}.") or f"{other}.".startswith(f"{name}.") for other in self.implementations)
+        return self.editable and not any(
+            f"{name}.".startswith(f"{other}.") or f"{other}.".startswith(f"{name}.") for other in self.implementations
+        )
 
     def _implementation(self, node: nodes.Element) -> None:
         self._flush()
@@ -196,7 +200,8 @@ class _Notebook:
         return f"attachment:{name}"
 
     def _number(self, node: nodes.Element) -> str:
-        kind = "table" if isinstance(node, nodes.table) else "figure" if isinstance(node, nodes.figure) else "code-block"
+        kinds = {nodes.table: "table", nodes.figure: "figure"}
+        kind = next((word for type_, word in kinds.items() if isinstance(node, type_)), "code-block")
         numbers = self.app.env.toc_fignumbers.get(self.docname, {}).get(kind, {})
         number = next((numbers[name] for name in node["ids"] if name in numbers), None)
         return self.app.config.numfig_format[kind] % ".".join(map(str, number)) if number else ""
@@ -262,5 +267,5 @@ def _offer(app: Sphinx, pagename: str, template: str, context: dict, doctree: ob
 
 
 def setup(app: Sphinx) -> None:
-    app.connect("doctree-resolved", _write, priority=450)  # while equations are still TeX
+    app.connect("doctree-resolved", _write, priority=600)  # what others add to a page is there, and line breaks too
     app.connect("html-page-context", _offer, priority=450)  # before the theme makes its buttons

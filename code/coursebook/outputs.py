@@ -20,7 +20,9 @@ DROPPED = {  # tag of a cell: which outputs it takes away, as on the page
 }
 
 
-def clean(outputs: Iterable[NotebookNode], *, tags: Iterable[str] = (), alt: str = "", folders: Iterable[str] = ()) -> list[NotebookNode]:
+def clean(
+    outputs: Iterable[NotebookNode], *, tags: Iterable[str] = (), alt: str = "", folders: Iterable[str] = ()
+) -> list[NotebookNode]:
     """What stays of a cell's outputs.
 
     Parameters
@@ -46,7 +48,8 @@ def clean(outputs: Iterable[NotebookNode], *, tags: Iterable[str] = (), alt: str
             continue
         output = NotebookNode(_shortened(dict(output), list(folders)))
         if "data" in output:
-            output.data = NotebookNode({kind: data for kind, data in output.data.items() if not kind.startswith(RECORDED)})
+            kept_data = {kind: data for kind, data in output.data.items() if not kind.startswith(RECORDED)}
+            output.data = NotebookNode(kept_data)
             if not output.data:
                 continue
             output.metadata = NotebookNode({key: value for key, value in output.metadata.items() if key in output.data})

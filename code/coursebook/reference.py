@@ -12,6 +12,7 @@ and the rule that every module of the package has such a page where the book has
 """
 
 import inspect
+import re
 
 from docutils import nodes
 from sphinx import addnodes
@@ -19,9 +20,12 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.environment import BuildEnvironment
 
-from coursebook import package, problems, source_pages, traces
+from coursebook import index_pages, package, problems, source_pages, traces
+from coursebook.html_element import link
 
 __all__ = ["entry", "listings", "setup"]
+
+ITEM = r"\b([SM][1-9]\d?)\b"
 
 SETTINGS = {
     "add_module_names": False,
@@ -108,6 +112,19 @@ def _link(app: Sphinx, doctree: nodes.document, docname: str) -> None:
             signature += nodes.inline("", "", source, classes=["source-link"])
 
 
+def _link_items(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Items of the lecture and corrections lead to the list of them, where the book has one."""
+    slides = index_pages.page_of(app.env, "slides")
+    if not (slides and any(doctree.findall(addnodes.desc_signature))):
+        return
+    address = app.builder.get_relative_uri(docname, slides)
+    for text in list(doctree.findall(nodes.Text)):
+        if isinstance(text.parent, nodes.paragraph | nodes.term):
+            parts = re.split(ITEM, text)  # item and text take turns
+            new = [link(part, f"{address}#{part}") if i % 2 else nodes.Text(part) for i, part in enumerate(parts)]
+            text.parent.replace(text, [node for node in new if len(node.astext())])
+
+
 def _check(app: Sphinx, env: BuildEnvironment) -> list[str]:
     shown = env.get_domain("py").modules
     for module, file in package.of_book(app).files.items() if shown else []:
@@ -125,4 +142,5 @@ def setup(app: Sphinx) -> None:
     app.connect("doctree-read", _tidy)
     app.connect("env-get-updated", _check)
     app.connect("doctree-resolved", _link, priority=200)
+    app.connect("doctree-resolved", _link_items, priority=200)
     app.add_css_file("reference.css")

@@ -89,8 +89,9 @@ async def _run_pages(
         while waiting:
             page = waiting.popleft()
             # Where pages compete, the one that started first, the longest, decides when the
-            # build ends. So those after it step back, each a little.
-            niceness, started = min(started, 10), started + 1
+            # build ends. So those after it step back: far enough that two workers of theirs
+            # leave it a core, on two cores.
+            niceness, started = min(3 * started, 6), started + 1
             progress.start(page.name, len(waiting))
             result = await run(
                 page, environment, niceness=niceness, on_cell=lambda index: progress.cell(page.name, page.line(index))

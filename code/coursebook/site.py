@@ -87,7 +87,8 @@ class Links:
         if self.base:
             return urljoin(self.base, path) + (f"#{parts.fragment}" if parts.fragment else "")
         if not hasattr(self.app, "coursebook_pages"):
-            self.app.coursebook_pages = {self.app.builder.get_target_uri(name): name for name in self.app.env.found_docs}
+            names = self.app.env.found_docs
+            self.app.coursebook_pages = {self.app.builder.get_target_uri(name): name for name in names}
         name = self.app.coursebook_pages.get(path)
         if name is None or name == self.docname or not has_notebook(self.app, name):
             return None

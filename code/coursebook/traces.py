@@ -15,7 +15,7 @@ import ast
 import re
 from dataclasses import dataclass
 
-__all__ = ["MalformedTrace", "Trace", "definitions", "in_docstrings", "in_tests"]
+__all__ = ["LABEL", "MalformedTrace", "Trace", "definitions", "in_docstrings", "in_tests"]
 
 LABEL = r"eq:[A-Za-z0-9](?:[\w.-]*\w)?"
 QUOTED = rf"``{LABEL}``"

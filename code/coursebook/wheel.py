@@ -73,7 +73,8 @@ def build(root: Path, package: str, kept: Path) -> Path:
 
 def _without_commands(project: str) -> str:
     """The project without its commands, which belong to packages that stay behind."""
-    return re.sub(r"^\[project\.(?:scripts|gui-scripts|entry-points\S*)\]\n(?:(?!\[).*\n?)*", "", project, flags=re.MULTILINE)
+    table = r"^\[project\.(?:scripts|gui-scripts|entry-points\S*)\]\n(?:(?!\[).*\n?)*"
+    return re.sub(table, "", project, flags=re.MULTILINE)
 
 
 def _fingerprint(files: dict[str, Path]) -> str:

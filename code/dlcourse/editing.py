@@ -41,12 +41,15 @@ def edit(name: str, source: str) -> bool:
 
     Parameters
     ----------
-    name : such as ``dlcourse.network.Dense.forward``.
-    source : its new definition, and nothing beside it; comments may stand anywhere.
+    name
+        Such as ``dlcourse.network.Dense.forward``.
+    source
+        Its new definition, and nothing beside it; comments may stand anywhere.
 
     Returns
     -------
-    bool, whether it differs from the original.
+    bool
+        Whether it differs from the original.
 
     Raises
     ------
@@ -123,7 +126,7 @@ def _locate(name: str) -> tuple[ModuleType, list[str]]:
                 raise  # the module is there, and something that it imports is not
             continue
         return module, parts[end:]
-    raise ValueError(f"name must be a function, class or method of a module, such as dlcourse.network.Dense, got {name!r}")
+    raise ValueError(f"name must be in a module, such as dlcourse.network.Dense, got {name!r}")
 
 
 def _module_source(module: ModuleType) -> str:
@@ -283,7 +286,7 @@ def _in_place(old: Any, new: Any) -> bool:
 
 def _functions(value: Any) -> list[FunctionType]:
     """The functions in a function, a property, a static or a class method."""
-    parts = [value, getattr(value, "__func__", None), *(getattr(value, name, None) for name in ("fget", "fset", "fdel"))]
+    parts = [value, *(getattr(value, name, None) for name in ("__func__", "fget", "fset", "fdel"))]
     return [part for part in parts if isinstance(part, FunctionType)]
 
 

@@ -145,6 +145,13 @@ def empty_book(root, monkeypatch):
     return Book(root)
 
 
+@pytest.fixture(scope="module")
+def shared_book(tmp_path_factory):
+    """An empty book for all tests of a module, since a build takes seconds."""
+    with pytest.MonkeyPatch.context() as patch:
+        yield empty_book(tmp_path_factory.mktemp("book"), patch)
+
+
 @pytest.fixture
 def book(tmp_path, monkeypatch):
     """An empty book of a test's own."""

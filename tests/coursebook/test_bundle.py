@@ -6,7 +6,6 @@ from textwrap import dedent
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
-from conftest import empty_book
 from test_wheel import PROJECT
 
 from coursebook import bundle, launch, site
@@ -19,19 +18,18 @@ def page(title: str, code: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        book = empty_book(tmp_path_factory.mktemp("book"), patch)
-        book.write("pyproject.toml", dedent(PROJECT))
-        book.write("code/dlcourse/editing.py", "")
-        book.write("code/dlcourse/layers.py", "def f():\n    return 1\n")
-        book.page("index", page("The start", "from dlcourse import layers") + "\n:::{implementation} dlcourse.layers.f\n:::\n")
-        book.page("labs/deep/one", page("One", "from dlcourse.layers import f\nif False:\n    import keras"))
-        book.page("plain", page("Plain", "1 + 1"))
-        book.page("prose", "# Prose\n")
-        result = book.build(strict=True)
-        assert result.status == 0, result.output
-        yield book
+def built(shared_book):
+    book = shared_book
+    book.write("pyproject.toml", dedent(PROJECT))
+    book.write("code/dlcourse/editing.py", "")
+    book.write("code/dlcourse/layers.py", "def f():\n    return 1\n")
+    book.page("index", page("The start", "from dlcourse import layers") + "\n:::{implementation} dlcourse.layers.f\n:::\n")
+    book.page("labs/deep/one", page("One", "from dlcourse.layers import f\nif False:\n    import keras"))
+    book.page("plain", page("Plain", "1 + 1"))
+    book.page("prose", "# Prose\n")
+    result = book.build(strict=True)
+    assert result.status == 0, result.output
+    return book
 
 
 def first_cell(book, name):

@@ -5,12 +5,14 @@ that this takes seconds. tests/site runs all notebooks in the same way, from the
 """
 
 import shutil
+from pathlib import Path
 
 import nbformat
 import pytest
-from conftest import ROOT, empty_book
 from fresh_environment import Environment, said
 from notebook_leaks import leaks
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 AFTER = """\
@@ -24,20 +26,19 @@ print(Softmax().forward(np.zeros((1, 4))), repeat(largest, seeds=2))
 
 
 @pytest.fixture(scope="module")
-def fresh(tmp_path_factory, request):
-    with pytest.MonkeyPatch.context() as patch:
-        book = empty_book(tmp_path_factory.mktemp("book"), patch)
-        for name in ("pyproject.toml", "README.md", "LICENSE", "book/references.bib"):
-            shutil.copyfile(ROOT / name, book.root / name)
-        shutil.copytree(ROOT / "code/dlcourse", book.root / "code/dlcourse", dirs_exist_ok=True)
-        page = (ROOT / "book/index.md").read_text(encoding="utf-8")
-        page = page.replace("labs/mnist\n", "other\n").replace("labs/deep\n", "other\n")
-        book.page("index", page + "\n:::{implementation} dlcourse.network.Softmax.forward\n:::\n\n" + AFTER)
-        book.page("other", "# Another page\n")
-        result = book.build()
-        assert result.status == 0, result.output
-        must = request.config.getoption("--slow")  # .ci/run: there it has to run
-        yield Environment(tmp_path_factory.mktemp("fresh"), book.root / "_build/html/notebooks.zip", must)
+def fresh(shared_book, tmp_path_factory, request):
+    book = shared_book
+    for name in ("pyproject.toml", "README.md", "LICENSE", "book/references.bib"):
+        shutil.copyfile(ROOT / name, book.root / name)
+    shutil.copytree(ROOT / "code/dlcourse", book.root / "code/dlcourse", dirs_exist_ok=True)
+    page = (ROOT / "book/index.md").read_text(encoding="utf-8")
+    page = page.replace("labs/mnist\n", "other\n").replace("labs/deep\n", "other\n")
+    book.page("index", page + "\n:::{implementation} dlcourse.network.Softmax.forward\n:::\n\n" + AFTER)
+    book.page("other", "# Another page\n")
+    result = book.build()
+    assert result.status == 0, result.output
+    must = request.config.getoption("--slow")  # .ci/run: there it has to run
+    return Environment(tmp_path_factory.mktemp("fresh"), book.root / "_build/html/notebooks.zip", must)
 
 
 def test_the_landing_page_runs_and_edits_reach_what_follows(fresh):

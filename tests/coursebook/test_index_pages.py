@@ -1,14 +1,18 @@
 """Pages made from the manifest: what they show, and when they are written again."""
 
+import contextlib
 import json
 import shutil
+from types import SimpleNamespace
 
 import pytest
 from bs4 import BeautifulSoup
+from sphinx.builders.html import StandaloneHTMLBuilder
 from test_build import cell, notebook
 
 from conftest import ROOT
-from coursebook.listings import duration
+from coursebook import facts, index_pages, lecture
+from coursebook.listing import duration
 
 LISTED = {"claims": "claims", "status": "status", "manifest": "manifest-fields"}
 
@@ -60,13 +64,17 @@ def test_they_show_what_the_pages_did_and_follow_their_changes(book):
     claims = article(book, "claims")
     assert "2 claims on 1 page: all of them hold in this build." in claims.text
     entries = claims.select(".claim-list li")
-    assert [entry.a["href"] for entry in entries] == ["lesson.html#claim-two-is-less-than-three", "lesson.html#claim-it-is-so"]
+    assert [entry.a["href"] for entry in entries] == [
+        "lesson.html#claim-two-is-less-than-three", "lesson.html#claim-it-is-so"
+    ]
     assert [entry.select_one(".claim-figures").text for entry in entries] == ["2 against 3", "a word"]
     assert article(book, "lesson").find(id="claim-it-is-so")
 
     line = article(book, "lesson").select_one(".about-page")
     assert line.text == "Covers S8, S10 of the lecture, mends M1 · 2 claims checked"
-    assert [a["href"] for a in line.select("a")] == ["slides.html#S8", "slides.html#S10", "slides.html#M1", "claims.html#of-book-lesson"]
+    assert [a["href"] for a in line.select("a")] == [
+        "slides.html#S8", "slides.html#S10", "slides.html#M1", "claims.html#of-book-lesson"
+    ]
     assert claims.find(id="of-book-lesson").find(["h2", "h3"]).a["href"] == "lesson.html"
 
     found = json.loads((book.root / "_build/html/manifest.json").read_text(encoding="utf-8"))
@@ -75,7 +83,7 @@ def test_they_show_what_the_pages_did_and_follow_their_changes(book):
     assert row.th["scope"] == "row" and row.th.a["href"] == "lesson.html"
     assert [td.text for td in row.select("td")] == [duration(found["pages"][1]["seconds"]), "1", "2"]
     assert [td.text for td in status.select("tfoot td")] == [duration(found["pages"][1]["seconds"]), "1", "2"]
-    assert "6 pages, of which 1 run code" in status.text
+    assert "The book has 6 pages. 1 of them runs code:" in status.text
     assert found["data"]["sha256"] in status.text
     for name, version in found["environment"]["packages"].items():
         assert status.find("th", string=name).find_next("td").text == version
@@ -129,6 +137,23 @@ def test_a_failed_build_claims_no_success(book):
     assert "2 claims on 1 page: all of them hold in this build." in article(book, "claims").text
 
 
+def test_a_build_that_is_stopped_leaves_no_old_page_that_passes_for_new(book, monkeypatch):
+    book.page("lesson", lesson())
+    book.page("claims", "# The claims\n\n```{claims}\n```\n")
+    assert book.build(strict=True).status == 0
+    book.write("book/lesson.md", lesson("nine is less than three"))
+
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(StandaloneHTMLBuilder, "write", stopped)
+        with contextlib.suppress(KeyboardInterrupt):
+            assert book.build(strict=True).status != 0
+    assert book.build(strict=True).status == 0
+    assert "nine is less than three" in article(book, "claims").text
+
+
 def test_what_is_due_must_be_covered_and_what_is_said_to_be_covered_must_be(book):
     book.page("slides", "# The slides\n\n:::{slides} lecture.yml\n:::\n")
     book.page("cnn/edges", """\
@@ -178,3 +203,17 @@ def test_a_wrong_list_of_items_fails_the_build(book):
 )
 def test_duration(seconds, said):
     assert duration(seconds) == said
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [(facts, "coursebook_facts"), (lecture, "coursebook_lecture"), (index_pages, "coursebook_listings")],
+)
+def test_what_is_kept_of_a_page_is_merged_between_processes_and_goes_with_the_page(module, name):
+    ours = SimpleNamespace(**{name: {"a": 1, "b": 2}})
+    theirs = SimpleNamespace(**{name: {"b": 3, "c": 4, "a": 5}})
+    module._merge(None, ours, ["b", "c"], theirs)
+    assert getattr(ours, name) == {"a": 1, "b": 3, "c": 4}, "only pages that the other process has read"
+    module._forget(None, ours, "b")
+    module._forget(None, ours, "unknown")
+    assert getattr(ours, name) == {"a": 1, "c": 4}

@@ -7,7 +7,6 @@ in ``.ci/run``, its absence is a failure.
 import gzip
 import os
 import re
-import shutil
 import sys
 import threading
 from collections.abc import Iterator
@@ -20,16 +19,8 @@ from pathlib import Path
 
 import pytest
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-ARGUMENTS = [
-    "--no-sandbox",  # it may be root's, as in a container
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+from coursebook import chromium as installed
+
 SIZES = {"laptop": {"width": 1280, "height": 800}, "phone": {"width": 390, "height": 844}}
 TEXT = {"text/html", "text/css", "text/javascript", "application/json", "image/svg+xml"}
 
@@ -100,13 +91,12 @@ def serve(folder: Path) -> Iterator[str]:
 
 def executable() -> str:
     """The path of Chromium; skips the test, or fails it, where there is none."""
-    found = next(filter(None, map(shutil.which, NAMES)), None)
-    if found is None:
-        reason = f"Chromium is not installed (looked for {', '.join(NAMES)})"
+    try:
+        return installed.find()
+    except FileNotFoundError as error:
         if os.environ.get("COURSEBOOK_BROWSER") == "required":
-            pytest.fail(f"{reason}, and COURSEBOOK_BROWSER=required", pytrace=False)
-        pytest.skip(reason)
-    return found
+            pytest.fail(f"{error}, and COURSEBOOK_BROWSER=required", pytrace=False)
+        pytest.skip(str(error))
 
 
 @dataclass
@@ -177,7 +167,7 @@ def chromium() -> Iterator[object]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=path, args=installed.ARGUMENTS)
         yield browser
         browser.close()
 
@@ -189,7 +179,19 @@ def reader(chromium, site) -> Iterator[Reader]:
         yield Reader(chromium, root, site)
 
 
-@pytest.fixture(scope="session", params=[(size, theme) for size in SIZES for theme in ("light", "dark")], ids="-".join)
+# Without --slow each size and each theme is seen once.
+VIEWS = [
+    pytest.param(view, marks=marks, id="-".join(view))
+    for view, marks in [
+        (("laptop", "light"), ()),
+        (("phone", "dark"), ()),
+        (("laptop", "dark"), pytest.mark.slow),
+        (("phone", "light"), pytest.mark.slow),
+    ]
+]
+
+
+@pytest.fixture(scope="session", params=VIEWS)
 def view(request, reader) -> Iterator[Tab]:
     """One tab for each size and theme, in which all pages are opened in turn.
 
