@@ -18,7 +18,7 @@ MODULES = """
     dataset execution
     page implementation html_element
     mathematics plain_formulas line_breaks numbering
-    lecture facts manifest index_pages
+    lecture covers facts manifest index_pages
     equations equation_lines reference source_pages
     notebooks bundle launch
     alternative_text images head site_files accessibility without_scripts assets
