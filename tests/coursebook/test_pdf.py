@@ -88,7 +88,16 @@ print("{"wide " * 60}the margin")
 
 **Bold** and *slanted* words.
 """
-THIRD = "# The third: “quotes”, \\<angles> & more\n\nText.\n\n(end)=\n## The end\n\nBack to {eq}`eq:wide` and {numref}`fig-dot`.\n"
+THIRD = """\
+# The third: “quotes”, \\<angles> & more
+
+Text.
+
+(end)=
+## The end
+
+Back to {eq}`eq:wide` and {numref}`fig-dot`.
+"""
 
 
 def outline(reader, entries=None, depth=0):
@@ -195,7 +204,11 @@ def test_a_book_is_printed_whole(book, executable):
     assert unembedded == []
     right_edge = 210 - 22  # mm
     drawn = []
-    reader.pages[3].extract_text(visitor_text=lambda text, cm, tm, font, size: drawn.append((cm[4] + tm[4] * cm[0], text)))
+
+    def see(text, cm, tm, font, size):
+        drawn.append((cm[4] + tm[4] * cm[0], text))
+
+    reader.pages[3].extract_text(visitor_text=see)
     assert max(x for x, text in drawn if text.strip()) < right_edge / 25.4 * 72, "the wide equation fits"
 
 
@@ -210,7 +223,8 @@ def site(root, pages=1, words="words"):
     )
     for name in names:
         (root / f"_build/html/{name}.html").write_text(
-            f"<html lang=en><article class=bd-article><section id=s><h1>{name}</h1><p>{words}</p></section></article></html>"
+            "<html lang=en><article class=bd-article><section id=s>"
+            f"<h1>{name}</h1><p>{words}</p></section></article></html>"
         )
     return root
 
