@@ -42,4 +42,4 @@ def setup(app: Sphinx) -> None:
     app.connect("doctree-read", _note)
     app.connect("env-purge-doc", _forget)
     app.connect("env-merge-info", _merge)
-    app.connect("env-updated", _write_again, priority=600)  # after Sphinx has numbered
+    app.connect("env-get-updated", _write_again, priority=600)  # only now has Sphinx numbered

@@ -6,12 +6,13 @@ from functools import cache
 from urllib.parse import unquote, urlsplit
 
 from bs4 import BeautifulSoup
+from conftest import ROOT
 
-LABELLED = re.compile(r"^\$\$[ \t]*\((eq:[\w.-]+)\)|^:label:[ \t]*(eq:[\w.-]+)", re.MULTILINE)
+LABELLED = re.compile(r"^\$\$[ \t]*\((eq:[\w.-]+)\)|^:label:[ \t]*(eq:[\w.-]+)|\\label\{(eq:[\w.-]+)\}", re.MULTILINE)
 
 
 def labels(page):
-    return [dollars or option for dollars, option in LABELLED.findall(page.source)]
+    return ["".join(forms) for forms in LABELLED.findall(page.source)]
 
 
 @cache
@@ -76,8 +77,6 @@ def public(source) -> list[str]:
 
 def test_every_public_name_has_an_entry(pages, site):
     entries = {element["id"] for page in pages for element in page.article.select("dt.sig[id]")}
-    from conftest import ROOT
-
     modules = [path for path in ROOT.glob("code/dlcourse/*.py") if path.stem != "__init__"]
     assert modules
     for path in modules:
@@ -92,8 +91,6 @@ def test_entries_lead_to_their_source(page, site):
 
 
 def test_source_pages_show_the_sources(site):
-    from conftest import ROOT
-
     for folder in ("code/dlcourse", "tests/dlcourse"):
         for path in ROOT.glob(f"{folder}/*.py"):
             shown = document(site / "source" / folder.removeprefix("code/") / f"{path.stem}.html")
