@@ -1,6 +1,7 @@
 # The book's commands. `make` lists them; each sets up what it needs.
 #   make PYTHON=/usr/bin/python3.12 html     with a Python of your choice
 #   make test ARGS="--slow -k optimization"  with arguments of pytest's
+#   make html JOBS=1                         with one page running at a time
 
 VENV_PYTHON := $(if $(filter Windows_NT,$(OS)),.venv/Scripts/python.exe,.venv/bin/python)
 VERSIONS := 3.13 3.12 3.11 3.10
@@ -9,7 +10,7 @@ UV := 0.13.9
 # What somebody has set for other work has no place in the book's environment.
 unexport PYTHONPATH PYTHONHOME JUPYTER_PATH
 
-.PHONY: help html test serve bench setup lock clean distclean
+.PHONY: help html pdf links test serve bench setup lock clean distclean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-12s%s\n", $$1, $$2}' Makefile
@@ -39,9 +40,16 @@ setup: ## make the environment (.venv), where it is not ready
 
 # A page that fails does so on every run: the extension `coursebook` sees to that.
 html: setup ## build the book into _build/html
-	@$(VENV_PYTHON) -c "from jupyter_book.cli.main import main; main()" build . -W --keep-going || { \
+	@$(if $(JOBS),COURSEBOOK_JOBS="$(JOBS)") $(VENV_PYTHON) -c "from jupyter_book.cli.main import main; main()" build . -W --keep-going || { \
 	  echo "make html: the book was not built; what is wrong stands above." >&2; exit 1; }
 	@echo "The book is in _build/html. To read it: make serve"
+
+# With Chromium, which has to be installed; COURSEBOOK_CHROMIUM names another one.
+pdf: html ## print the book into _build/pdf
+	@$(VENV_PYTHON) -m coursebook pdf $(ARGS)
+
+links: html ## check the links that lead out of the book
+	@$(VENV_PYTHON) -m coursebook links $(ARGS)
 
 # Not tests/site, which needs the built book: make html && make test TESTS=tests/site
 TESTS = $(wildcard tests/dlcourse tests/coursebook tests/setup)
@@ -52,8 +60,8 @@ serve: setup ## show the built book on this machine
 	@test -f _build/html/index.html || { echo "make serve: there is no book yet; first: make html" >&2; exit 1; }
 	@$(VENV_PYTHON) -u -m http.server --bind 127.0.0.1 --directory _build/html 0
 
-bench: setup ## compare the speed of dlcourse and Keras
-	@$(VENV_PYTHON) benchmarks/epoch.py $(ARGS)
+bench: setup ## compare the speed of dlcourse and Keras, and of our build and a stock one
+	@$(VENV_PYTHON) benchmarks/epoch.py $(ARGS); epoch=$$?; $(VENV_PYTHON) benchmarks/build.py $(ARGS) && exit $$epoch
 
 # The versions in the lock stay where they fit; `make lock ARGS=--upgrade` takes the newest.
 lock: ## write requirements.txt from pyproject.toml

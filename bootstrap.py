@@ -37,7 +37,10 @@ SIZE, ROOM = "3 GB", "5 GB"  # of the environment on Linux, and with pip's downl
 UNSUPPORTED, NO_ENSUREPIP, INTERRUPTED = 3, 4, 130  # exit codes; the Makefile knows NO_ENSUREPIP
 
 # Settings that somebody may have for other work, and that would lead pip or Python elsewhere.
-NOT_OURS = ("PYTHONPATH", "PYTHONHOME", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_PYTHON", "PIP_REQUIRE_HASHES")
+NOT_OURS = (
+    "PYTHONPATH", "PYTHONHOME", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_PYTHON", "PIP_REQUIRE_HASHES",
+    "NODE_OPTIONS", "NODE_PATH", "NODE_ENV", "npm_config_prefix", "npm_config_global", "npm_config_omit",
+)  # fmt: skip
 
 
 class Stop(Exception):
@@ -240,6 +243,7 @@ NO_ROUTE = (  # the plainest first, since that is the one to show
     r"Tunnel connection failed: [^')\"]+",
     r"Cannot connect to proxy|Unable to connect to proxy",
     r"Connection refused|Connection reset|Connection aborted|Network is unreachable|No route to host",
+    r"ECONNREFUSED|ECONNRESET|ENETUNREACH|EHOSTUNREACH|ENOTFOUND|EAI_AGAIN|ETIMEDOUT",  # npm's words
     r"Temporary failure in name resolution|Name or service not known|nodename nor servname|getaddrinfo failed",
     r"timed out|RemoteDisconnected|IncompleteRead",
     r"NewConnectionError|NameResolutionError|Max retries exceeded",
@@ -250,15 +254,19 @@ def explain(output):
     """What is wrong and what to do, from what a step printed before it gave up."""
 
     def has(pattern):
-        return re.search(pattern, output)
+        return re.search(pattern, output, re.MULTILINE)
 
     if has(FULL):
         return "the disk is full (%s). Make room, %s in all; then run the same command again" % (free(), ROOM)
-    if has("DO NOT MATCH THE HASHES"):
-        return (
-            "a downloaded package is not the one that %s names: its hash differs, and it was not installed. Run the "
-            "same command again; if that ends here too, ask who runs your package index (pip config list)" % LOCK
-        )
+    for words, lock, ask in (
+        ("DO NOT MATCH THE HASHES", LOCK, "pip config list"),
+        ("npm error code EINTEGRITY", NPM_LOCK, "npm config list"),
+    ):
+        if has(words):
+            return (
+                "a downloaded package is not the one that %s names: its hash differs, and it was not installed. Run the "
+                "same command again; if that ends here too, ask who runs your package index (%s)" % (lock, ask)
+            )
     if has("CERTIFICATE_VERIFY_FAILED"):
         return (
             "the certificate of the package index is not trusted. Where a proxy reads along, set PIP_CERT to the file "
@@ -266,9 +274,11 @@ def explain(output):
         )
     cause = next(filter(None, map(has, NO_ROUTE)), None)
     if cause:
+        npm = has("^npm error")
         return (
-            "no route to the package index (%s). Check the network, or name a proxy (HTTPS_PROXY) or an index within "
-            "reach (PIP_INDEX_URL); then run the same command again" % cause.group()
+            "no route to the package index%s (%s). Check the network, or name a proxy (HTTPS_PROXY) or an index within "
+            "reach (%s); then run the same command again"
+            % (" of npm" * bool(npm), cause.group(), "npm_config_registry" if npm else "PIP_INDEX_URL")
         )
     missing = has(r"No matching distribution found for (\S+)")
     if missing:
@@ -282,7 +292,7 @@ def explain(output):
         text = "cannot write in %s (%s). Copy the book to a folder of your own and run it there"
         return text % (HERE, denied.group())
     lines = [line.strip() for line in output.splitlines() if line.strip()] or ["it said nothing"]
-    errors = [line for line in lines if line.startswith("ERROR")]
+    errors = [line for line in lines if line.startswith(("ERROR", "npm error"))]
     text = "a step failed (%s). Run the same command again; if that ends here too, begin afresh: make distclean"
     return text % (errors or lines)[-1]
 

@@ -110,15 +110,19 @@ def table(runs: int, threads: int) -> tuple[str, bool]:
     return "\n".join(lines), kept
 
 
-def machine(threads: int) -> str:
+def processor() -> str:
     model = platform.processor() or platform.machine()
     if Path("/proc/cpuinfo").exists():
         names = [line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
         model = names[0] if names else model
+    return model
+
+
+def machine(threads: int) -> str:
     blas = {f"{pool['internal_api']} {pool['version']} ({pool['architecture']})" for pool in threadpool_info() if pool["user_api"] == "blas"}
     versions = ", ".join(f"{name} {version(name)}" for name in ("numpy", "tensorflow", "keras"))
     return (
-        f"Machine: {model}, {os.cpu_count()} cores, threads for each side: {threads}; {platform.system()}, "
+        f"Machine: {processor()}, {os.cpu_count()} cores, threads for each side: {threads}; {platform.system()}, "
         f"Python {platform.python_version()}, {versions}, {', '.join(sorted(blas))}."
     )
 

@@ -1,29 +1,28 @@
 """What publishes the course book: one Sphinx extension of small modules.
 
-Each module does one thing and has its own ``setup``. This one only lists them.
+Each module does one thing and has its own ``setup``. This one only lists them, by what they
+are for. Where the order matters (a handler that has to come first) it stands in the module, as
+a priority.
 """
 
+from importlib import import_module
 from pathlib import Path
 
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
-from coursebook import (
-    accessibility,
-    alternative_text,
-    assets,
-    dataset,
-    execution,
-    head,
-    images,
-    implementation,
-    page,
-    problems,
-    site_files,
-    without_scripts,
-)
-
 __all__ = ["setup"]
+
+MODULES = """
+    problems address
+    dataset execution
+    page implementation html_element
+    mathematics plain_formulas line_breaks numbering
+    lecture covers facts manifest index_pages
+    equations equation_lines reference source_pages
+    notebooks bundle launch
+    alternative_text images head site_files accessibility without_scripts assets
+""".split()
 
 
 def _add_static_files(app: Sphinx, config: Config) -> None:
@@ -32,11 +31,8 @@ def _add_static_files(app: Sphinx, config: Config) -> None:
 
 def setup(app: Sphinx) -> dict:
     """Add the modules to a Sphinx build (called by Sphinx)."""
-    for module in (
-        problems, dataset, execution, page, implementation, alternative_text, images,
-        head, site_files, accessibility, without_scripts, assets
-    ):
-        module.setup(app)
+    for name in MODULES:
+        import_module(f"coursebook.{name}").setup(app)
     app.connect("config-inited", _add_static_files)
     app.add_css_file("coursebook.css")
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -48,7 +48,25 @@ def _close_citation(self: HTML5Translator, node: nodes.citation) -> None:
         self.body.append("</div>\n")
 
 
+def _name_branches(app: Sphinx, pagename: str, template: str, context: dict, doctree: object) -> None:
+    """The theme opens a branch of the menu with a chevron alone; here it is named by its page."""
+    tree = context.get("generate_toctree_html")
+    if tree is None:
+        return
+
+    def named(*args: object, **options: object) -> object:
+        soup = tree(*args, **options)
+        for branch in getattr(soup, "select", lambda _: [])("li.has-children"):
+            link, summary = branch.find("a"), branch.find("summary")
+            if link and summary and not summary.get_text(strip=True):
+                summary["aria-label"] = f"Below: {link.get_text(strip=True)}"
+        return soup
+
+    context["generate_toctree_html"] = named
+
+
 def setup(app: Sphinx) -> None:
+    app.connect("html-page-context", _name_branches, priority=600)  # when the theme has set it
     app.connect("config-inited", _add_templates)
     app.add_node(HideCodeCellNode, override=True, html=(_open_folded, _close_folded))
     app.add_node(nodes.citation, override=True, html=(_open_citation, _close_citation))

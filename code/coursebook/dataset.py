@@ -44,6 +44,7 @@ def _decide(app: Sphinx, config: Config) -> None:
         config.coursebook_notice = _summary(digits)
     # A changed value makes Sphinx read every page again.
     config.coursebook_data = f"{digits.name} {digits.provenance.sha256}"
+    app.coursebook_provenance = digits.provenance  # for the manifest
 
 
 def _summary(digits: data.Dataset) -> str:

@@ -109,7 +109,7 @@ class Implementation(SphinxDirective):
         code = nodes.literal_block(source, source, language="python")
         caption = nodes.caption("", "", nodes.literal(name, name))
         listing = nodes.container(
-            "", caption, code, literal_block=True, classes=["literal-block-wrapper", "implementation"]
+            "", caption, code, literal_block=True, classes=["literal-block-wrapper", "implementation"], implementation=name
         )
         anchor = nodes.make_id(f"implementation-{name}")
         if anchor not in self.state.document.ids:

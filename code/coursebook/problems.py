@@ -14,13 +14,15 @@ from sphinx.environment import BuildEnvironment
 from sphinx.errors import SphinxError
 from sphinx.util import logging
 
-__all__ = ["report", "setup"]
+__all__ = ["pages", "report", "setup"]
 
 logger = logging.getLogger(__name__)
 
 
-def report(env: BuildEnvironment, message: str, line: int | None = None) -> None:
-    """Fail the build because of the page that is being read.
+def report(
+    env: BuildEnvironment, message: str, line: int | None = None, page: str | None = None, *, file: str | None = None
+) -> None:
+    """Fail the build because of a page, by default the one that is being read, or of another file.
 
     Parameters
     ----------
@@ -30,10 +32,22 @@ def report(env: BuildEnvironment, message: str, line: int | None = None) -> None
         One line: what is wrong, what came, what was expected.
     line
         The line of the page's source, counted from 1, where there is one.
+    page
+        The page that is at fault, where it isn't being read now.
+    file
+        The path of the file in the book's folder, where no page is at fault.
     """
-    docname = env.docname
-    logger.error(message, location=(docname, line))
-    _problems(env).setdefault(docname, []).append((line or 0, message))
+    if file:
+        logger.error(message, location=f"{file}:{line}" if line else file)
+    else:
+        page = page or env.docname
+        logger.error(message, location=(page, line))
+    _problems(env).setdefault(file or page, []).append((line or 0, message))
+
+
+def pages(env: BuildEnvironment) -> list[str]:
+    """The pages with problems, as far as they are known by now."""
+    return sorted(_problems(env))
 
 
 def _problems(env: BuildEnvironment) -> dict[str, list[tuple[int, str]]]:
@@ -61,11 +75,15 @@ def _finish(app: Sphinx, exception: Exception | None) -> None:
         return
     app.statuscode = 1
     lines = [
-        f"{app.env.doc2path(docname, base=False)}{f':{line}' if line else ''}: {message}"
-        for docname in sorted(found)
-        for line, message in found[docname]
+        f"{_path(app.env, name)}{f':{line}' if line else ''}: {message}"
+        for name in sorted(found)
+        for line, message in found[name]
     ]
     logger.error("\n".join(["the book has problems:", *lines]))
+
+
+def _path(env: BuildEnvironment, name: str) -> str:
+    return str(env.doc2path(name, base=False)) if name in env.all_docs else name
 
 
 def _stop(app: Sphinx, exception: Exception) -> NoReturn:

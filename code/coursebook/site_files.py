@@ -32,6 +32,7 @@ ENTRANCE = """\
 <title>{title}</title>
 <meta name="description" content="{description}">
 <meta name="color-scheme" content="light dark">
+<style>body {{ background: Canvas; color: CanvasText; }}</style>
 {canonical}<link rel="icon" type="image/svg+xml" href="{icon}">
 </head>
 <body>

@@ -7,6 +7,8 @@ import numbers
 
 import numpy as np
 
+__all__ = ["finite", "generator", "instance", "labels", "number", "whole"]
+
 
 def number(name: str, value, *, above=None, at_least=None, below=None) -> float:
     """Return ``value`` as a float when it is a finite real number in the range given.

@@ -40,8 +40,10 @@ class Examples:
 
     Parameters
     ----------
-    x : (n, ...), the inputs, such as (n, 784) or (n, 28, 28); a number a feature.
-    y : (n,) whole numbers, the classes; or (n, k), such as one-hot rows.
+    x
+        (n, ...), the inputs, such as (n, 784) or (n, 28, 28); a number a feature.
+    y
+        (n,) whole numbers, the classes; or (n, k), such as one-hot rows.
 
     Raises
     ------
@@ -82,7 +84,7 @@ class Examples:
         return f"Examples: x {self.x.shape} {self.x.dtype}, y {self.y.shape} {self.y.dtype}"
 
     def one_hot(self, classes: int = 10) -> "Examples":
-        """The same inputs, with the classes as one-hot rows (see ``one_hot``)."""
+        """The same inputs, with the classes as one-hot rows (see `dlcourse.data.one_hot`)."""
         return Examples(self.x, one_hot(self.y, classes))
 
     @property
@@ -106,10 +108,14 @@ class Provenance:
 
     Parameters
     ----------
-    name : "MNIST" or "digits".
-    origin : where it was found, in words.
-    files : SHA-256 of the decompressed content of each file, by name.
-    size : of all contents, in bytes.
+    name
+        "MNIST" or "digits".
+    origin
+        Where it was found, in words.
+    files
+        SHA-256 of the decompressed content of each file, by name.
+    size
+        Of all contents, in bytes.
     """
 
     name: str
@@ -133,10 +139,14 @@ class Dataset:
 
     Parameters
     ----------
-    train, test : Examples.
-    validation : Examples, or None while nothing is set apart.
-    provenance : Provenance.
-    classes : how many classes there are.
+    train, test
+        Examples.
+    validation
+        Examples, or None while nothing is set apart.
+    provenance
+        Provenance.
+    classes
+        How many classes there are.
 
     Raises
     ------
@@ -192,10 +202,13 @@ def load_mnist(*, raw: bool = False, source: Source = mnist.MNIST, cache: Path |
 
     Parameters
     ----------
-    raw : give the images as they are, (n, 28, 28) uint8, without a validation part; else
-        the result of ``prepare``.
-    source : what the files must hold and where they can be had.
-    cache : folder for downloads; the user's cache by default.
+    raw
+        Give the images as they are, (n, 28, 28) uint8, without a validation part; else the
+        result of `prepare`.
+    source
+        What the files must hold and where they can be had.
+    cache
+        Folder for downloads; the user's cache by default.
 
     Raises
     ------
@@ -233,7 +246,8 @@ def load_digits(*, raw: bool = False, source: Source = mnist.MNIST, cache: Path 
 
     Parameters
     ----------
-    raw, source, cache : as in ``load_mnist``.
+    raw, source, cache
+        As in `load_mnist`.
 
     Raises
     ------
@@ -263,12 +277,15 @@ def prepare(dataset: Dataset, validation: float = 0.1) -> Dataset:
 
     Parameters
     ----------
-    dataset : as read, images (n, height, width) uint8, without a validation part.
-    validation : the fraction to set apart, in [0, 1); 0 for none.
+    dataset
+        As read, images (n, height, width) uint8, without a validation part.
+    validation
+        The fraction to set apart, in [0, 1); 0 for none.
 
     Returns
     -------
-    Dataset with x (n, height · width) float32 in [0, 1].
+    Dataset
+        Its x has the shape (n, height · width), float32 in [0, 1].
 
     Raises
     ------
@@ -305,16 +322,19 @@ def prepare(dataset: Dataset, validation: float = 0.1) -> Dataset:
 def one_hot(labels: np.ndarray, classes: int) -> np.ndarray:
     """Turn classes into rows with a single 1.
 
-    Lecture item S3, equation ``eq:one-hot``.
+    Lecture item S3.
 
     Parameters
     ----------
-    labels : (n,), whole numbers from 0 to classes - 1.
-    classes : how many classes there are.
+    labels
+        (n,), whole numbers from 0 to classes - 1.
+    classes
+        How many classes there are.
 
     Returns
     -------
-    (n, classes), float32.
+    numpy.ndarray
+        (n, classes), float32.
 
     Raises
     ------
@@ -336,9 +356,12 @@ def split(examples: Examples, fractions: Sequence[float], rng: np.random.Generat
 
     Parameters
     ----------
-    examples : what to split.
-    fractions : the share of each part, positive, with the sum 1, such as (0.8, 0.1, 0.1).
-    rng : where the random order comes from.
+    examples
+        What to split.
+    fractions
+        The share of each part, positive, with the sum 1, such as (0.8, 0.1, 0.1).
+    rng
+        Where the random order comes from.
 
     Raises
     ------
@@ -370,13 +393,17 @@ def batches(
 
     Parameters
     ----------
-    examples : what to go through.
-    batch_size : rows a batch; the lecture takes 128.
-    rng : where the random order comes from.
+    examples
+        What to go through.
+    batch_size
+        Rows a batch; the lecture takes 128.
+    rng
+        Where the random order comes from.
 
     Yields
     ------
-    x, y : arrays of ``batch_size`` rows.
+    x, y : numpy.ndarray
+        ``batch_size`` rows each.
     """
     checks.instance("examples", examples, Examples, "digits.train")
     checks.whole("batch_size", batch_size)

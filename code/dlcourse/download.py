@@ -24,6 +24,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+__all__ = ["DataError", "DataUnavailable", "File", "Source", "WrongContent", "download", "unpack"]
+
 SLOWEST = 10_000  # bytes a second; a mirror that stays below counts as stalled
 
 
@@ -79,8 +81,10 @@ def download(files: Iterable[File], source: Source, cache: Path) -> tuple[dict[F
 
     Returns
     -------
-    contents : the decompressed, verified content of each file.
-    used : the mirrors they came from.
+    contents : dict of File to bytes
+        The decompressed, verified content of each file.
+    used : list of str
+        The mirrors they came from.
 
     Raises
     ------

@@ -21,7 +21,7 @@ import numpy as np
 from joblib.parallel import get_active_backend
 from threadpoolctl import threadpool_limits
 
-from dlcourse import checks
+from dlcourse import checks, editing
 from dlcourse.notebook import running_shell
 
 __all__ = ["ClaimFailed", "ExperimentFailed", "Repeated", "claim", "record", "repeat"]
@@ -327,10 +327,11 @@ def repeat(
 
     _, configured = get_active_backend()
     wanted = joblib.effective_n_jobs(workers or configured or -1)
+    edits = editing.edits()  # a worker imports the package afresh, and was perhaps used before
     # Limited here as well as in the workers: these may be threads of this process.
     with threadpool_limits(limits=1):
         results = joblib.Parallel(n_jobs=min(wanted, len(seeds)))(
-            joblib.delayed(_run)(experiment, seed) for seed in seeds
+            joblib.delayed(_run)(experiment, seed, edits) for seed in seeds
         )
 
     first = results[0]
@@ -352,9 +353,10 @@ def repeat(
     return repeated[None] if None in repeated else repeated
 
 
-def _run(experiment: Callable[[int], Any], seed: int) -> dict[Any, np.ndarray]:
+def _run(experiment: Callable[[int], Any], seed: int, edits: Mapping[str, str]) -> dict[Any, np.ndarray]:
     """Run one seed; a single result comes back under the name None."""
     try:
+        editing.become(edits)
         with threadpool_limits(limits=1):
             result = experiment(seed)
         named = result if isinstance(result, Mapping) else {None: result}

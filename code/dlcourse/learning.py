@@ -17,6 +17,18 @@ from dlcourse.network import Network
 from dlcourse.notebook import running_shell
 from dlcourse.optimization import Optimizer
 
+__all__ = [
+    "Diverged",
+    "Evaluation",
+    "History",
+    "count_right",
+    "evaluate",
+    "fit",
+    "loss_and_gradients",
+    "predict",
+    "predicts_classes",
+]
+
 
 @dataclass
 class History:
@@ -76,14 +88,19 @@ def fit(
 
     Parameters
     ----------
-    data : a data set, whose validation part is evaluated after each epoch, or the training
+    data
+        A data set, whose validation part is evaluated after each epoch, or the training
         examples alone. The test part is never touched (correction M5).
-    optimizer : its memory of past gradients starts afresh with each call.
-    epochs, batch_size : how often all examples are seen; how many make one update.
-    rng : reshuffles the examples in each epoch and drives dropout.
-    on_epoch_end : called as ``on_epoch_end(network, history)``; learning stops when it
-        returns True.
-    progress : whether to show a progress bar; by default when a person watches.
+    optimizer
+        Its memory of past gradients starts afresh with each call.
+    epochs, batch_size
+        How often all examples are seen; how many make one update.
+    rng
+        Reshuffles the examples in each epoch and drives dropout.
+    on_epoch_end
+        Called as ``on_epoch_end(network, history)``; learning stops when it returns True.
+    progress
+        Whether to show a progress bar; by default when a person watches.
 
     Raises
     ------
@@ -143,11 +160,14 @@ def loss_and_gradients(
     """One pass forward and one back, as in training; ``network.gradients`` holds the result.
 
     Where the loss names the activation that ends the network, the gradient starts at the
-    logits, as p - y (equation ``eq:output-error``).
+    logits, as p - y (``eq:output-error``).
 
     Returns
     -------
-    the mean loss over the examples, and the prediction, (n, k).
+    value : float
+        The mean loss over the examples.
+    prediction : numpy.ndarray
+        What the network puts out, (n, k).
 
     Raises
     ------

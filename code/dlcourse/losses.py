@@ -13,6 +13,8 @@ from scipy.special import expit
 from dlcourse import checks
 from dlcourse.network import Layer, Sigmoid, Softmax
 
+__all__ = ["BinaryCrossEntropy", "CrossEntropy", "HalfSquaredError", "Loss", "MeanSquaredError"]
+
 
 class Loss:
     """What every loss is; a subclass gives ``value`` and ``gradient``."""
@@ -25,8 +27,10 @@ class Loss:
 
         Parameters
         ----------
-        prediction : (n, k), what the network puts out.
-        target : what it should have been; each loss says in which shape.
+        prediction
+            (n, k), what the network puts out.
+        target
+            What it should have been; each loss says in which shape.
 
         Raises
         ------
@@ -46,9 +50,8 @@ class Loss:
 class HalfSquaredError(Loss):
     """The lecture's ½ Σ_k (f_k - y_k)², summed over outputs, averaged over examples.
 
-    Equation ``eq:half-squared-error``; lecture item S30. ``target`` has the shape of
-    ``prediction``. The sum over a whole data set, the lecture's E (item S55), is n times
-    this value.
+    Lecture item S30. ``target`` has the shape of ``prediction``. The sum over a whole data
+    set, the lecture's E (item S55), is n times this value.
     """
 
     def value(self, prediction, target):
@@ -62,7 +65,7 @@ class HalfSquaredError(Loss):
 class MeanSquaredError(Loss):
     """The mean of (f - y)² over examples and outputs, as Keras's ``mse`` computes it.
 
-    For k outputs it is 2/k times ``HalfSquaredError``; against the lecture's E, which sums
+    For k outputs it is 2/k times `HalfSquaredError`; against the lecture's E, which sums
     over n examples, the factor is 2/(n k) (correction M41). ``target`` has the shape of
     ``prediction``.
     """
@@ -77,9 +80,10 @@ class MeanSquaredError(Loss):
 class CrossEntropy(Loss):
     """-ln of the probability given to the right class, averaged over examples.
 
-    Equation ``eq:cross-entropy``; lecture item S5; Goodfellow et al., section 6.2.
     ``prediction`` holds probabilities, (n, k), whose rows sum to one. ``target`` holds
     labels, (n,) whole numbers below k, or one-hot rows, (n, k). A uniform guess costs ln k.
+
+    Implements ``eq:cross-entropy``; lecture item S5; Goodfellow et al., section 6.2.
     """
 
     activation = Softmax
@@ -97,15 +101,19 @@ class CrossEntropy(Loss):
     def from_logits(self, logits, target):
         """Softmax and cross-entropy as one, from the logits z before the softmax.
 
-        The value is ln Σ_j exp(z_j) - Σ_k y_k z_k (equation ``eq:loss-in-logits``), and its
-        gradient p - y, with no slope of the activation left in it (``eq:output-error``,
-        correction M11), both averaged over examples.
+        The value is ln Σ_j exp(z_j) - Σ_k y_k z_k, and its gradient p - y, with no slope of
+        the activation left in it (correction M11), both averaged over examples.
+
+        Implements ``eq:loss-in-logits`` and ``eq:output-error``; lecture item S5.
 
         Returns
         -------
-        value : float.
-        gradient : ∂J/∂z, (n, k).
-        probabilities : (n, k).
+        value : float
+            The mean loss.
+        gradient : numpy.ndarray
+            ∂J/∂z, (n, k).
+        probabilities : numpy.ndarray
+            (n, k).
         """
         z = _rows("logits", logits)
         z = z - z.max(axis=-1, keepdims=True)
@@ -119,8 +127,10 @@ class CrossEntropy(Loss):
 class BinaryCrossEntropy(Loss):
     """-y ln p - (1 - y) ln(1 - p), averaged over examples and outputs (correction M1).
 
-    Equation ``eq:binary-cross-entropy``. ``prediction`` holds probabilities of "yes",
-    (n, k), each for itself; ``target`` zeros and ones of the same shape, or (n,) when k = 1.
+    ``prediction`` holds probabilities of "yes", (n, k), each for itself; ``target`` zeros
+    and ones of the same shape, or (n,) when k = 1.
+
+    Implements ``eq:binary-cross-entropy``; lecture item S36.
     """
 
     activation = Sigmoid
@@ -141,7 +151,9 @@ class BinaryCrossEntropy(Loss):
         """Sigmoid and binary cross-entropy as one, from the logits z before the sigmoid.
 
         The value is ln(1 + exp(z)) - y z, its gradient p - y, both averaged over examples
-        and outputs. Returns value, gradient and probabilities as ``CrossEntropy`` does.
+        and outputs. Returns value, gradient and probabilities as `CrossEntropy.from_logits` does.
+
+        Implements ``eq:binary-cross-entropy``.
         """
         z = _rows("logits", logits)
         y, p = _yes_or_no(target, z), expit(z)

@@ -14,11 +14,17 @@ import platformdirs
 
 from dlcourse.download import DataError, File, Source, WrongContent, download, unpack
 
+__all__ = ["EMBEDDED", "MNIST", "VARIABLE", "cache_folder", "embedded_asked", "parse", "read"]
+
 UNSIGNED_BYTES = 0x08  # IDX's code for the kind of number
 
+#: The environment variable that says where the data is.
 VARIABLE = "DLCOURSE_DATA"
-EMBEDDED = "embedded"  # the variable's value that asks for scikit-learn's digits
 
+#: The variable's value that asks for scikit-learn's digits.
+EMBEDDED = "embedded"
+
+#: MNIST's four files, what they must hold and where they can be had.
 MNIST = Source(
     name="MNIST",
     files=(
@@ -60,8 +66,10 @@ def read(source: Source = MNIST, cache: Path | None = None) -> tuple[list[np.nda
 
     Returns
     -------
-    arrays : training images (n, height, width) and labels (n,), then the test set's; uint8.
-    origin : where they were found, in words without a path of this machine.
+    arrays : list of numpy.ndarray
+        Training images (n, height, width) and labels (n,), then the test set's; uint8.
+    origin : str
+        Where they were found, in words without a path of this machine.
 
     Raises
     ------

@@ -18,6 +18,23 @@ from scipy.special import expit
 
 from dlcourse import checks
 
+__all__ = [
+    "INITIALIZERS",
+    "Dense",
+    "Flatten",
+    "Initializer",
+    "Layer",
+    "Network",
+    "ReLU",
+    "Sigmoid",
+    "Softmax",
+    "Tanh",
+    "glorot_uniform",
+    "he_normal",
+    "product",
+]
+
+#: Draws the weights of a layer: a function of a generator and a shape.
 Initializer = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
 
 
@@ -28,7 +45,8 @@ def glorot_uniform(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarr
 
     Parameters
     ----------
-    shape : (..., inputs, outputs); the axes before are those of a kernel's window.
+    shape
+        (..., inputs, outputs); the axes before are those of a kernel's window.
 
     References
     ----------
@@ -46,7 +64,8 @@ def he_normal(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
 
     Parameters
     ----------
-    shape : (..., inputs, outputs); the axes before are those of a kernel's window.
+    shape
+        (..., inputs, outputs); the axes before are those of a kernel's window.
 
     References
     ----------
@@ -77,6 +96,7 @@ def product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.concatenate([piece @ b for piece in np.array_split(a, pieces)])
 
 
+#: The initializers that have a name.
 INITIALIZERS = {function.__name__: function for function in (glorot_uniform, he_normal)}
 
 
@@ -135,14 +155,18 @@ class Dense(Layer):
     """A fully connected layer, y = xW + b, for examples in rows (lecture item S4).
 
     The lecture writes y = Wx + b for one example in a column; its W is the transpose of
-    ours, as it is of Keras's (correction M10). Equation ``eq:dense``.
+    ours, as it is of Keras's (correction M10).
+
+    Implements ``eq:dense``; lecture item S4.
 
     Parameters
     ----------
-    inputs, outputs : numbers of units; ``weights`` has the shape (inputs, outputs) and
-        ``biases`` (outputs,).
-    initializer : draws the weights, a function or one of the names in ``INITIALIZERS``; the
-        biases start at zero.
+    inputs, outputs
+        Numbers of units; ``weights`` has the shape (inputs, outputs) and ``biases``
+        (outputs,).
+    initializer
+        Draws the weights, a function or one of the names in ``INITIALIZERS``; the biases
+        start at zero.
 
     Raises
     ------
@@ -181,6 +205,10 @@ class Dense(Layer):
         return product(x, self.weights) + self.biases
 
     def backward(self, gradient, input_gradient=True):
+        """The gradients in weights, biases and input, from that in the output.
+
+        Implements ``eq:output-error``, where the layer puts out the logits; lecture item S5.
+        """
         self.gradients = [product(self.x.T, gradient), gradient.sum(axis=0)]
         return product(gradient, self.weights.T) if input_gradient else None
 
@@ -201,7 +229,7 @@ class Dense(Layer):
 class ReLU(Layer):
     """max(0, x), element by element; the slope at 0 is taken as 0 (lecture item S36).
 
-    Equation ``eq:relu``; Goodfellow et al., section 6.3.1.
+    Implements ``eq:relu``; Goodfellow et al., section 6.3.1.
     """
 
     def forward(self, x, training=False, rng=None):
@@ -215,7 +243,7 @@ class ReLU(Layer):
 class Sigmoid(Layer):
     """σ(x) = 1 / (1 + exp(-x)), whose slope is σ(1 - σ) ≤ ¼ (lecture items S30, S33).
 
-    Equation ``eq:binary-cross-entropy``; Goodfellow et al., section 6.3.2.
+    Implements ``eq:binary-cross-entropy``, its first half; Goodfellow et al., section 6.3.2.
     """
 
     def forward(self, x, training=False, rng=None):
@@ -243,9 +271,11 @@ class Tanh(Layer):
 class Softmax(Layer):
     """p_k = exp(z_k) / Σ_j exp(z_j) along the last axis (lecture item S4).
 
-    Equation ``eq:softmax``. Adding a constant to all logits changes nothing, so the largest
-    is subtracted first and nothing overflows. Over a single logit the output is always 1
-    and the gradient always 0 (correction M1).
+    Adding a constant to all logits changes nothing, so the largest is subtracted first and
+    nothing overflows. Over a single logit the output is always 1 and the gradient always 0
+    (correction M1).
+
+    Implements ``eq:softmax`` and ``eq:one-unit-softmax``; lecture items S4 and S36.
     """
 
     def forward(self, x, training=False, rng=None):
@@ -284,11 +314,14 @@ class Network:
 
     Parameters
     ----------
-    *layers : the layers, from input to output. A layer that has parameters already keeps
-        them: ``Network(*trained.layers[:2])`` is the first part of a trained network, and
-        shares its arrays.
-    rng : draws the initial parameters; without it they differ from run to run.
-    dtype : float32 to train, float64 to check gradients.
+    *layers
+        The layers, from input to output. A layer that has parameters already keeps them:
+        ``Network(*trained.layers[:2])`` is the first part of a trained network, and shares
+        its arrays.
+    rng
+        Draws the initial parameters; without it they differ from run to run.
+    dtype
+        float32 to train, float64 to check gradients.
 
     Raises
     ------
@@ -329,15 +362,21 @@ class Network:
     ) -> np.ndarray:
         """Send examples through the network.
 
+        Implements ``eq:deep-network``, with the layers that are given; lecture items S7, S36.
+
         Parameters
         ----------
-        x : (n, ...), one example a row.
-        training : whether layers such as dropout are at work; they draw from ``rng``.
-        layers : how many layers to go through; -1 stops before the last. All by default.
+        x
+            (n, ...), one example a row.
+        training
+            Whether layers such as dropout are at work; they draw from ``rng``.
+        layers
+            How many layers to go through; -1 stops before the last. All by default.
 
         Returns
         -------
-        (n, ...), the output. Layers keep it for ``backward``: change a copy, not the array.
+        numpy.ndarray
+            (n, ...), the output. Layers keep it for ``backward``: change a copy, not the array.
 
         Raises
         ------
@@ -357,10 +396,13 @@ class Network:
 
         Parameters
         ----------
-        gradient : shaped like what ``forward`` returned, ∂loss/∂output.
-        input_gradient : whether to compute and return ∂loss/∂x as well. Training does not
-            need it, and in the first layer it costs as much as the forward pass.
-        layers : the same as in ``forward``.
+        gradient
+            Shaped like what ``forward`` returned, ∂loss/∂output.
+        input_gradient
+            Whether to compute and return ∂loss/∂x as well. Training does not need it, and
+            in the first layer it costs as much as the forward pass.
+        layers
+            The same as in ``forward``.
 
         Raises
         ------

@@ -12,6 +12,8 @@ import numpy as np
 
 from dlcourse import checks
 
+__all__ = ["SGD", "Optimizer", "RMSProp"]
+
 # An update reads and writes four or five arrays; in blocks of this many elements they stay
 # in a core's own cache, which makes large layers about four times faster.
 BLOCK = 32_768
@@ -63,7 +65,8 @@ class SGD(Optimizer):
 
     Parameters
     ----------
-    learning_rate : ε, the step for a gradient of length one.
+    learning_rate
+        ε, the step for a gradient of length one.
 
     Raises
     ------
@@ -81,15 +84,20 @@ class SGD(Optimizer):
 class RMSProp(Optimizer):
     """Divide each coordinate by a running average of its recent size (lecture items S5, S28).
 
-    s ← ρ s + (1 - ρ) g², θ ← θ - ε g / √(s + δ), equation ``eq:rmsprop``. δ stands inside
-    the root, and the defaults are Keras's (correction M12). There is no bias correction, so
-    the first step is ε / √(1 - ρ), about three times the learning rate.
+    s ← ρ s + (1 - ρ) g², θ ← θ - ε g / √(s + δ). δ stands inside the root, and the defaults
+    are Keras's (correction M12). There is no bias correction, so the first step is
+    ε / √(1 - ρ), about three times the learning rate.
+
+    Implements ``eq:rmsprop``; lecture items S5, S28.
 
     Parameters
     ----------
-    learning_rate : ε.
-    decay : ρ, how much of the average is kept at each step, from 0 to below 1.
-    epsilon : δ, above 0, keeps the root from zero.
+    learning_rate
+        ε.
+    decay
+        ρ, how much of the average is kept at each step, from 0 to below 1.
+    epsilon
+        δ, above 0, keeps the root from zero.
 
     Raises
     ------

@@ -46,8 +46,13 @@ __all__ = [
     "weight_images",
 ]
 
+#: The colours of lines, in this order.
 COLORS = ("#29488f", "#f16a3d", "#1b7f57", "#561152", "#14161c")
+
+#: Their markers, where a line has any.
 MARKERS = ("o", "s", "^", "D", "v")
+
+#: Their dashes, as Matplotlib writes them.
 DASHES = ("-", (0, (6, 2)), (0, (2, 1.2)), (0, (7, 2, 1.5, 2)), (0, (4, 1.5, 1, 1.5, 1, 1.5)))
 INK, MUTED, FAINT, GROUND = "#14161c", "#666a71", "#d8dade", "#ffffff"
 

@@ -5,6 +5,8 @@ import numpy as np
 from dlcourse import checks
 from dlcourse.network import Layer
 
+__all__ = ["Dropout"]
+
 
 class Dropout(Layer):
     """Silence each unit with probability ``rate`` while training (lecture items S73, S74).
@@ -12,11 +14,13 @@ class Dropout(Layer):
     The units that stay are divided by 1 - rate, so that the expected output is the input and
     nothing has to be rescaled afterwards ("inverted" dropout, as in Keras). The lecture's
     p is the probability of *keeping* a unit, 1 - rate (correction M52).
-    Equation ``eq:dropout``; Srivastava et al., 2014.
+
+    Implements ``eq:dropout``; lecture items S73, S74; Srivastava et al., 2014.
 
     Parameters
     ----------
-    rate : the probability of dropping a unit, from 0 to below 1.
+    rate
+        The probability of dropping a unit, from 0 to below 1.
 
     Raises
     ------

@@ -12,8 +12,9 @@ from textwrap import dedent
 
 import pytest
 from jupyter_book.sphinx import build_sphinx
+from sphinx.config import Config
 
-from coursebook import execution, front_matter
+from coursebook import execution, front_matter, results
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -80,7 +81,11 @@ class Book:
 
     def build(self, strict: bool = False) -> Result:
         """What ``jupyter-book build .`` does, with ``-W --keep-going`` where strict."""
+        # Themes add their folders to Sphinx's own default, which the next build here would get too.
+        Config.config_values["templates_path"].default.clear()
         output = io.StringIO()
+        # The theme lengthens Sphinx's own default; a new process, as a user's, finds it empty.
+        Config.config_values["templates_path"].default.clear()
         with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
             try:
                 status = build_sphinx(
@@ -123,17 +128,31 @@ class Book:
         return (self.root / f"_build/html/book/{name}.html").read_text(encoding="utf-8")
 
     def cached(self) -> int:
-        """How many runs jupyter-cache keeps."""
-        return len(list(self.root.glob("_build/.jupyter_cache/executed/*/base.ipynb")))
+        """How many results are kept; each must be whole, and nothing else may be there."""
+        folder = self.root / "_build/.results"
+        keys = [path.stem for path in folder.glob("*") if path.name != "times.json"]
+        assert all(results.Store(folder).get(key) for key in keys)
+        return len(keys)
 
 
-@pytest.fixture
-def book(tmp_path, monkeypatch):
+def empty_book(root, monkeypatch):
     """An empty book on the embedded digits; the environment is as before afterwards."""
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.setenv("DLCOURSE_DATA", "embedded")
     monkeypatch.setenv("PYTHONPATH", "")
-    for name in ("IPYTHONDIR", *execution.VARIABLES):
-        monkeypatch.setenv(name, "")  # remembered, to be put back
-        monkeypatch.delenv(name)
-    return Book(tmp_path)
+    for name in (execution.JOBS, *execution.VARIABLES):
+        monkeypatch.delenv(name, raising=False)
+    return Book(root)
+
+
+@pytest.fixture(scope="module")
+def shared_book(tmp_path_factory):
+    """An empty book for all tests of a module, since a build takes seconds."""
+    with pytest.MonkeyPatch.context() as patch:
+        yield empty_book(tmp_path_factory.mktemp("book"), patch)
+
+
+@pytest.fixture
+def book(tmp_path, monkeypatch):
+    """An empty book of a test's own."""
+    return empty_book(tmp_path, monkeypatch)

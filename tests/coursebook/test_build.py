@@ -92,10 +92,14 @@ def test_a_failing_cell_fails_every_build(book):
 
 
 def test_a_dead_kernel_fails_every_build(book):
-    book.page("dead", notebook("Dead", cell("import os\nos._exit(1)")))
+    book.page("dead", notebook("Dead", cell("import os\nos._exit(3)")))
+    book.page("other", notebook("Other", ran("other")))
     for strict in (False, True):
-        assert book.build(strict).status == "book/dead.md: DeadKernelError: Kernel died"
-        assert book.cached() == 0
+        result = book.build(strict)
+        assert result.status == 1
+        assert "book/dead.md:9: DeadKernelError: Kernel died (exit code 3)" in result.last_lines
+        assert book.cached() == 1, "the other page has run to its end"
+    assert book.runs() == ["other"]
 
 
 def test_the_failing_cell_is_named_by_its_line(book):
@@ -145,6 +149,8 @@ def test_a_page_shows_what_its_front_matter_and_its_package_say(book):
         reading_time: 3
         ---
         # A page
+
+        Something is mended (M4).
 
         :::{implementation} dlcourse.losses.zero_one
         :::

@@ -51,9 +51,8 @@ def test_configuration_takes_effect(book, monkeypatch):
             assert config[key] == value
     assert config.html_theme_options["navbar_persistent"] == []
     assert config.html_theme_options["search_bar_text"], "merged, not replaced"
-    assert config.nb_execution_mode == "cache"
+    assert config.nb_execution_mode == "off", "coursebook runs the pages"
     assert config.nb_execution_timeout == OURS["execute"]["timeout"]
-    assert Path(apps[0].env.mystnb_config.execution_cache_path) == book.root / "_build/.jupyter_cache"
 
 
 def test_defects_of_the_stock_set_are_cured(book):

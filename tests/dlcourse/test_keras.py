@@ -50,6 +50,7 @@ def examples(kind, classes, n=20 * 32):
     return x.reshape(-1, 32, 20), np.array_split(y[kind], n // 32)
 
 
+@pytest.mark.equation("eq:dense", "eq:softmax", "eq:cross-entropy", "eq:output-error", "eq:rmsprop", "eq:binary-cross-entropy", "eq:relu", "eq:deep-network")
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("case", NETWORKS)
 def test_one_step_and_twenty_steps_equal_keras(case, optimizer):
@@ -70,6 +71,7 @@ def test_one_step_and_twenty_steps_equal_keras(case, optimizer):
     assert step == 20 and any(np.abs(a - b).max() > 1e-3 for a, b in zip(start, network.parameters))
 
 
+@pytest.mark.equation("eq:cross-entropy", "eq:binary-cross-entropy")
 def test_every_loss_equals_keras_on_a_batch():
     r = np.random.default_rng(0)
     p = r.dirichlet(np.ones(4), size=50).astype(np.float32)
@@ -88,6 +90,7 @@ def test_every_loss_equals_keras_on_a_batch():
         assert ours == pytest.approx(float(theirs), abs=1e-6)
 
 
+@pytest.mark.equation("eq:output-error")
 def test_gradients_equal_tensorflows():
     import tensorflow as tf
 

@@ -62,6 +62,21 @@ def test_gradients_of_a_network_equal_central_differences(loss, last, target):
         assert relative_error(gradient, numeric) < 1e-6
 
 
+@pytest.mark.equation("eq:output-error")
+@given(n=st.integers(1, 6), seed=st.integers(0, 99))
+def test_the_output_error_is_prediction_minus_target(n, seed):
+    """In the weights times the input; both as the formula says and as central differences do."""
+    r = rng(seed)
+    network = Network(Dense(4, 3), Softmax(), rng=r, dtype=np.float64)
+    x, labels, loss = r.normal(size=(n, 4)), r.integers(3, size=n), CrossEntropy()
+    _, p = loss_and_gradients(network, loss, x, labels)
+    error = (p - np.eye(3)[labels]) / n
+    for parameter, gradient, formula in zip(network.parameters, network.gradients, [x.T @ error, error.sum(axis=0)]):
+        np.testing.assert_allclose(gradient, formula, atol=1e-12)
+        by_differences = central_difference(lambda: loss.value(network(x), labels), parameter)
+        np.testing.assert_allclose(gradient, by_differences, atol=1e-8)
+
+
 def test_a_network_that_is_surely_wrong_still_has_a_gradient():
     """Taken as one with softmax, cross-entropy learns where a probability rounds to zero."""
     network = softmax_regression()

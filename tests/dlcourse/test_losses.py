@@ -30,6 +30,7 @@ def test_the_two_squared_errors_and_the_lectures_sum(n, k):
     assert mean == pytest.approx(2 / k * half) == pytest.approx(2 / (n * k) * e)
 
 
+@pytest.mark.equation("eq:output-error")
 @given(n=sizes, k=st.integers(2, 6), seed=st.integers(0, 99), one_hot=st.booleans())
 def test_cross_entropy_gradients(n, k, seed, one_hot):
     """In the probabilities along the simplex, and in the logits (S5)."""
@@ -42,6 +43,7 @@ def test_cross_entropy_gradients(n, k, seed, one_hot):
     assert relative_error(layer.backward(loss.gradient(layer.forward(z), y)), in_z) < 1e-6
 
 
+@pytest.mark.equation("eq:binary-cross-entropy")
 @given(n=sizes, k=sizes, seed=st.integers(0, 99))
 def test_binary_cross_entropy_gradients(n, k, seed):
     r = np.random.default_rng(seed)
@@ -53,6 +55,7 @@ def test_binary_cross_entropy_gradients(n, k, seed):
     assert loss.value(p, y) == pytest.approx(loss.from_logits(z, y)[0])
 
 
+@pytest.mark.equation("eq:cross-entropy", "eq:loss-in-logits")
 @given(n=sizes, k=st.integers(2, 6), seed=st.integers(0, 99), c=st.floats(-500, 500))
 def test_cross_entropy_forms_agree(n, k, seed, c):
     """Labels or one-hot, from probabilities or logits, and whatever constant the logits carry."""
@@ -64,11 +67,13 @@ def test_cross_entropy_forms_agree(n, k, seed, c):
         assert loss.from_logits(z + c, y)[0] == pytest.approx(expected, abs=1e-9)
 
 
+@pytest.mark.equation("eq:cross-entropy")
 @pytest.mark.parametrize("k", [2, 3, 10])
 def test_a_uniform_guess_costs_ln_k(k):
     assert CrossEntropy().value(np.full((4, k), 1 / k), np.zeros(4, int)) == pytest.approx(np.log(k))
 
 
+@pytest.mark.equation("eq:loss-in-logits")
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_losses_at_extremes(dtype):
     """Surely wrong by logits of ±1000 costs the difference of the logits, not infinity."""

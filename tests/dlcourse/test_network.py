@@ -6,6 +6,7 @@ from gradients import central_difference, relative_error
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from scipy import special
 
 from dlcourse.network import Dense, Flatten, Layer, Network, ReLU, Sigmoid, Softmax, Tanh, glorot_uniform, he_normal, product
 from dlcourse.regularization import Dropout
@@ -59,9 +60,53 @@ def test_a_product_in_pieces_is_the_product(n, k, m):
     assert product(a.astype(np.float32), b.astype(np.float32)).dtype == np.float32
 
 
+# The layers' formulas
+
+
+@pytest.mark.equation("eq:dense")
+@given(n=sizes, inputs=sizes, outputs=sizes, seed=st.integers(0, 99))
+def test_dense_is_a_weighted_sum_and_a_bias_for_each_unit(n, inputs, outputs, seed):
+    r = rng(seed)
+    layer = Dense(inputs, outputs).initialize(r, np.float64)
+    layer.biases[:] = r.normal(size=outputs)
+    x = r.normal(size=(n, inputs))
+    by_hand = [
+        [sum(x[row, i] * layer.weights[i, k] for i in range(inputs)) + layer.biases[k] for k in range(outputs)] for row in range(n)
+    ]
+    np.testing.assert_allclose(layer.forward(x), by_hand, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.equation("eq:relu")
+@given(hnp.arrays(np.float64, (3, 5), elements=st.floats(-1e6, 1e6)))
+def test_relu_keeps_what_is_positive_and_silences_the_rest(z):
+    """The mean of z and its size is z where z is positive, and 0 elsewhere."""
+    np.testing.assert_array_equal(ReLU().forward(z), (z + np.abs(z)) / 2)
+
+
+@pytest.mark.equation("eq:deep-network")
+@given(n=sizes, units=st.lists(sizes, min_size=4, max_size=4), seed=st.integers(0, 99))
+def test_a_deep_network_is_its_formulas_one_after_the_other(n, units, seed):
+    a, b, c, d = units
+    deep = Network(Dense(a, b), ReLU(), Dense(b, c), ReLU(), Dense(c, d + 1), Softmax(), rng=rng(seed), dtype=np.float64)
+    for array in deep.parameters:
+        array[...] = rng(seed).normal(size=array.shape)
+    w1, b1, w2, b2, w3, b3 = deep.parameters
+    x = rng(seed + 1).normal(size=(n, a))
+    h1 = np.where(x @ w1 + b1 > 0, x @ w1 + b1, 0)
+    h2 = np.where(h1 @ w2 + b2 > 0, h1 @ w2 + b2, 0)
+    np.testing.assert_allclose(deep(x), special.softmax(h2 @ w3 + b3, axis=1), rtol=1e-9, atol=1e-12)
+
+
 # Softmax (S4)
 
 
+@pytest.mark.equation("eq:softmax")
+@given(hnp.arrays(np.float64, (3, 5), elements=st.floats(-50, 50)))
+def test_softmax_equals_scipys(z):
+    np.testing.assert_allclose(Softmax().forward(z), special.softmax(z, axis=1), rtol=1e-12)
+
+
+@pytest.mark.equation("eq:softmax")
 @given(hnp.arrays(np.float64, (3, 5), elements=st.floats(-1e3, 1e3)), st.floats(-1e3, 1e3))
 def test_softmax_is_a_distribution_that_a_constant_does_not_change(z, c):
     p = Softmax().forward(z)
@@ -69,6 +114,7 @@ def test_softmax_is_a_distribution_that_a_constant_does_not_change(z, c):
     np.testing.assert_allclose(Softmax().forward(z + c), p, atol=1e-9)
 
 
+@pytest.mark.equation("eq:softmax")
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_softmax_at_extreme_logits(dtype):
     with np.errstate(over="raise", invalid="raise", divide="raise"):
@@ -76,6 +122,7 @@ def test_softmax_at_extreme_logits(dtype):
     np.testing.assert_allclose(p, [[1, 0, 0], [1 / 3] * 3], rtol=1e-6)
 
 
+@pytest.mark.equation("eq:binary-cross-entropy")
 @pytest.mark.parametrize("z", [-1e4, -50.0, 0.0, 50.0, 1e4])
 def test_sigmoid_at_extreme_inputs(z):
     with np.errstate(over="raise", invalid="raise"):
@@ -83,6 +130,7 @@ def test_sigmoid_at_extreme_inputs(z):
     assert y[0, 0] == pytest.approx(0.5 * (1 + np.tanh(z / 2)), abs=1e-15)
 
 
+@pytest.mark.equation("eq:one-unit-softmax")
 def test_softmax_over_one_unit_warns_and_is_one():
     """The lecture's slip M1."""
     with pytest.warns(UserWarning, match="always gives 1"):

@@ -12,6 +12,7 @@ def test_sgd_is_the_lectures_formula():
     np.testing.assert_allclose(theta, [0.0, -2.05])
 
 
+@pytest.mark.equation("eq:rmsprop")
 @given(st.floats(1e-2, 1e6), st.floats(1e-4, 10), st.floats(0, 0.99))
 def test_rmsprops_first_step_is_the_rate_over_root_one_minus_decay(g, rate, decay):
     """Whatever the gradient's size (S28)."""
@@ -20,6 +21,7 @@ def test_rmsprops_first_step_is_the_rate_over_root_one_minus_decay(g, rate, deca
     assert theta[0] == pytest.approx(-rate / np.sqrt(1 - decay), rel=1e-9)
 
 
+@pytest.mark.equation("eq:rmsprop")
 def test_rmsprop_over_many_steps_is_its_recursion():
     r = np.random.default_rng(0)
     theta, s = 1.0, 0.0

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from dlcourse.regularization import Dropout
 
 
+@pytest.mark.equation("eq:dropout")
 @given(rate=st.floats(0.01, 0.95), seed=st.integers(0, 99))
 def test_dropout_drops_at_its_rate_and_keeps_the_mean(rate, seed):
     """S73 and S74: to six standard errors of a mean over 40,000 units."""
@@ -18,6 +19,7 @@ def test_dropout_drops_at_its_rate_and_keeps_the_mean(rate, seed):
     assert set(np.unique(y)) <= {0.0, 1 / (1 - rate)}
 
 
+@pytest.mark.equation("eq:dropout")
 def test_dropout_at_rest_is_the_identity():
     x = np.arange(6.0).reshape(2, 3)
     layer = Dropout(0.5)
@@ -25,6 +27,7 @@ def test_dropout_at_rest_is_the_identity():
     assert layer.backward(x) is x
 
 
+@pytest.mark.equation("eq:dropout")
 def test_dropouts_gradient_uses_the_same_mask():
     x, layer, direction = np.random.default_rng(0).normal(size=(4, 5)), Dropout(0.4), np.random.default_rng(1).normal(size=(4, 5))
 

@@ -85,6 +85,7 @@ class Everything:
             "TESTS = tests/quick\n"
             f'test:\n\t@"{sys.executable}" -m pytest -q -p no:cacheprovider $(TESTS) $(ARGS)\n'
             "html:\n\t@echo data=$$DLCOURSE_DATA; sh build.sh\n"
+            "pdf:\n\t@echo browser=$$COURSEBOOK_BROWSER\n"
         )
         self.write("build.sh", "exit 0")
         self.write("tests/conftest.py", (ROOT / "tests/conftest.py").read_text(encoding="utf-8"))  # knows --slow
@@ -104,7 +105,9 @@ class Everything:
         not_ours = ("MAKE", "MFLAGS", "PYTEST", "DLCOURSE")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(not_ours)}
         return subprocess.run(
-            [self.folder / ".ci/run"], env={**kept, **environment}, capture_output=True, text=True, timeout=60
+            [self.folder / ".ci/run"],
+            # Nothing is to be installed from here.
+            env={**kept, "COURSEBOOK_BROWSER": "optional", **environment}, capture_output=True, text=True, timeout=60
         )
 
 
@@ -126,6 +129,15 @@ def test_run_of_everything_takes_the_real_data_where_it_is(everything):
     mnist.mkdir(parents=True)
     assert f"data={mnist}\n" in everything.run().stdout
     assert "data=embedded\n" in everything.run(DLCOURSE_DATA="embedded").stdout
+
+
+def test_run_of_everything_leaves_out_no_browser(everything):
+    """Where one is found; a stand-in, so that nothing gets installed."""
+    tools = everything.folder / "bin"
+    everything.write("bin/chromium", "#!/bin/sh\n")
+    (tools / "chromium").chmod(0o755)
+    said = everything.run(COURSEBOOK_BROWSER="", PATH=f"{tools}{os.pathsep}{os.environ['PATH']}").stdout
+    assert "browser=required\n" in said
 
 
 def test_failing_test(everything):

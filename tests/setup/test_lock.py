@@ -1,5 +1,6 @@
-"""requirements.txt is the whole lock: every package with hashes, and nothing that ties it to a place."""
+"""The locks hold everything: every package with hashes, and nothing that ties it to a place."""
 
+import json
 import re
 import sys
 
@@ -104,3 +105,24 @@ def test_what_is_installed_is_what_is_locked():
                 further = Requirement(line)
                 if further.marker is None or further.marker.evaluate({**here, "extra": extra}):
                     todo.append(further)
+
+
+def test_npm_lock_names_every_package_by_version_and_hash():
+    named = json.loads((ROOT / "package.json").read_text("utf-8"))
+    packages = json.loads((ROOT / "package-lock.json").read_text("utf-8"))["packages"]
+    own = packages.pop("")
+    for group in ("dependencies", "devDependencies"):
+        assert own[group] == named[group]
+        for name, version in named[group].items():
+            assert re.fullmatch(r"\d+\.\d+\.\d+", version), f"{name} must be one version, not a range"
+            assert packages[f"node_modules/{name}"]["version"] == version
+    for path, package in packages.items():
+        assert package["integrity"].startswith("sha512-"), path
+        assert "resolved" not in package, f"{path}: an address of a registry"
+
+
+def test_npm_packages_are_installed():
+    named = json.loads((ROOT / "package.json").read_text("utf-8"))
+    for name, version in {**named["dependencies"], **named["devDependencies"]}.items():
+        installed = json.loads((ROOT / "node_modules" / name / "package.json").read_text("utf-8"))
+        assert installed["version"] == version

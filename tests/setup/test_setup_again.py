@@ -60,6 +60,17 @@ def test_changed_lock_goes_over_the_old_packages(ready):
     assert ready.make("setup").stdout == ""
 
 
+def test_npm_packages_follow_their_lock(ready):
+    ready.lock_npm("1", packages="1.1")
+    assert ready.make("setup").returncode == 0
+    assert (ready.folder / "node_modules").is_dir()
+    assert ready.make("setup").stdout == ""
+    ready.lock_npm("2", npm="shutil.rmtree('node_modules')", packages="1.2")
+    done = ready.make("setup")
+    assert done.returncode == 0 and done.stdout.startswith("Updating .venv")
+    assert not (ready.folder / "node_modules").exists()
+
+
 def test_changed_lock_that_cannot_be_had_leaves_the_old_packages(ready):
     old = (ready.folder / "requirements.txt").read_text()
     (ready.folder / "requirements.txt").write_text(old.replace("1.0", "2.0"))

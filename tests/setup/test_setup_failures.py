@@ -85,6 +85,24 @@ def test_build_of_our_own_package_fails(changed):
     assert "the backend is broken" in log
 
 
+@pytest.mark.parametrize(
+    "said, told",
+    [
+        ("npm error code ECONNREFUSED", "no route to the package index of npm (ECONNREFUSED)"),
+        ("npm error code ENOTFOUND", "within reach (npm_config_registry)"),
+        ("npm error code EINTEGRITY", "not the one that package-lock.json names"),
+        ("npm error Missing: katex from lock file", "a step failed (npm error Missing: katex from lock file)"),
+    ],
+)
+def test_npm_fails(changed, said, told):
+    """The words are npm's own, as it said them when its registry was away and when a package was another one."""
+    changed.lock_npm("1", npm=f"sys.exit('some notice\\n{said}')", packages="1.1")
+    for _ in range(2):  # not taken for done on the second run
+        line, log = failure(changed, changed.make("setup"))
+        assert told in line
+        assert said in log
+
+
 def in_own_namespace(script, *arguments):
     """Run a shell script in a mount namespace of its own."""
     return subprocess.run(

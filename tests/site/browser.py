@@ -6,7 +6,8 @@ in ``.ci/run``, its absence is a failure.
 
 import gzip
 import os
-import shutil
+import re
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,16 +19,8 @@ from pathlib import Path
 
 import pytest
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-ARGUMENTS = [
-    "--no-sandbox",  # it may be root's, as in a container
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+from coursebook import chromium as installed
+
 SIZES = {"laptop": {"width": 1280, "height": 800}, "phone": {"width": 390, "height": 844}}
 TEXT = {"text/html", "text/css", "text/javascript", "application/json", "image/svg+xml"}
 
@@ -73,10 +66,19 @@ class Handler(SimpleHTTPRequestHandler):
         pass
 
 
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request, client_address):
+        """A browser that leaves a page drops its connections: no word about that."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+
 @contextmanager
 def serve(folder: Path) -> Iterator[str]:
     """Serve a folder on this machine; gives the address, without a slash at its end."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(folder)))
+    server = Server(("127.0.0.1", 0), partial(Handler, directory=str(folder)))
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
@@ -89,13 +91,12 @@ def serve(folder: Path) -> Iterator[str]:
 
 def executable() -> str:
     """The path of Chromium; skips the test, or fails it, where there is none."""
-    found = next(filter(None, map(shutil.which, NAMES)), None)
-    if found is None:
-        reason = f"Chromium is not installed (looked for {', '.join(NAMES)})"
+    try:
+        return installed.find()
+    except FileNotFoundError as error:
         if os.environ.get("COURSEBOOK_BROWSER") == "required":
-            pytest.fail(f"{reason}, and COURSEBOOK_BROWSER=required", pytrace=False)
-        pytest.skip(reason)
-    return found
+            pytest.fail(f"{error}, and COURSEBOOK_BROWSER=required", pytrace=False)
+        pytest.skip(str(error))
 
 
 @dataclass
@@ -104,6 +105,7 @@ class Tab:
 
     page: object
     root: str
+    site: Path
     complaints: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
 
@@ -118,12 +120,22 @@ class Tab:
             self.complaints.append(f"{message.type}: {message.text} ({message.location.get('url', '')})")
 
     def open(self, address: str) -> object:
-        """Go to a page of the site, and forget what the one before said."""
+        """Go to a page of the site, and forget what the one before said.
+
+        A page that only leads on is held, so that it can be looked at.
+        """
         self.page.goto("about:blank")
         self.complaints.clear()
         self.requests.clear()
-        self.page.goto(f"{self.root}/{address}", wait_until="load")
+        url = f"{self.root}/{address}"
+        if address == "index.html":
+            self.page.route(url, self._hold)
+        self.page.goto(url, wait_until="load")
         return self.page
+
+    def _hold(self, route) -> None:
+        source = (self.site / "index.html").read_text(encoding="utf-8")
+        route.fulfill(body=re.sub(r'<meta http-equiv="refresh"[^>]*>', "", source), content_type="text/html")
 
 
 @dataclass
@@ -132,6 +144,7 @@ class Reader:
 
     browser: object
     root: str
+    site: Path
 
     @contextmanager
     def tab(self, size: str = "laptop", theme: str = "light", **options) -> Iterator[Tab]:
@@ -143,7 +156,7 @@ class Reader:
         )
         context.set_default_timeout(5000)
         try:
-            yield Tab(context.new_page(), root)
+            yield Tab(context.new_page(), root, self.site)
         finally:
             context.close()
 
@@ -154,7 +167,7 @@ def chromium() -> Iterator[object]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=path, args=installed.ARGUMENTS)
         yield browser
         browser.close()
 
@@ -163,12 +176,27 @@ def chromium() -> Iterator[object]:
 def reader(chromium, site) -> Iterator[Reader]:
     """Opens pages of the site from a server on this machine."""
     with serve(site) as root:
-        yield Reader(chromium, root)
+        yield Reader(chromium, root, site)
 
 
-@pytest.fixture(scope="session", params=[(size, theme) for size in SIZES for theme in ("light", "dark")], ids="-".join)
+# Without --slow each size and each theme is seen once.
+VIEWS = [
+    pytest.param(view, marks=marks, id="-".join(view))
+    for view, marks in [
+        (("laptop", "light"), ()),
+        (("phone", "dark"), ()),
+        (("laptop", "dark"), pytest.mark.slow),
+        (("phone", "light"), pytest.mark.slow),
+    ]
+]
+
+
+@pytest.fixture(scope="session", params=VIEWS)
 def view(request, reader) -> Iterator[Tab]:
-    """One tab for each size and theme, in which all pages are opened in turn."""
+    """One tab for each size and theme, in which all pages are opened in turn.
+
+    Motion is off, so that what opens is at once as it will be.
+    """
     size, theme = request.param
-    with reader.tab(size, theme) as tab:
+    with reader.tab(size, theme, reduced_motion="reduce") as tab:
         yield tab

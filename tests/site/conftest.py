@@ -57,18 +57,25 @@ def _files(entry: object) -> list[str]:
 
 PAGES = [Page(name) for name in _files(yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8")))]
 
-
 # All that a reader can open: the pages, and what the build makes beside them.
 ADDRESSES = sorted(
     path.relative_to(SITE).as_posix()
     for path in SITE.rglob("*.html")
     if not path.relative_to(SITE).parts[0].startswith("_")
 )
+# Listings of source files are many, and made alike: without --slow one stands for all.
+LISTINGS = [address for address in ADDRESSES if address.startswith("source/")]
 
 
 def pytest_generate_tests(metafunc):
     if "address" in metafunc.fixturenames:
-        metafunc.parametrize("address", ADDRESSES)
+        metafunc.parametrize(
+            "address",
+            [
+                pytest.param(address, marks=pytest.mark.slow if address in LISTINGS[1:] else ())
+                for address in ADDRESSES
+            ],
+        )
     if "page" in metafunc.fixturenames:
         metafunc.parametrize("page", PAGES, ids=lambda page: page.name)
 
@@ -92,3 +99,14 @@ def addresses() -> list[str]:
 @pytest.fixture(scope="session")
 def pages() -> list[Page]:
     return PAGES
+
+
+@pytest.fixture(scope="session")
+def addresses() -> list[str]:
+    return ADDRESSES
+
+
+@pytest.fixture(scope="session")
+def longest(pages) -> str:
+    """The address of the page with most in it, where a test needs one of everything."""
+    return max((f"{page.name}.html" for page in pages), key=lambda address: (SITE / address).stat().st_size)

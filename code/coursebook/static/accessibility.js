@@ -31,6 +31,11 @@
     });
   }
 
+  // A script of Sphinx's takes Escape for itself, where the focus is in none of a dialog's fields.
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") document.querySelector("dialog[open]")?.close();
+  }, true);
+
   // On paper: everything folded is open, and colours are the light ones.
   const root = document.documentElement.dataset;
   let opened = [];
