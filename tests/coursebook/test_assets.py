@@ -3,6 +3,7 @@
 import re
 
 import numpy as np
+import pytest
 from bs4 import BeautifulSoup
 from PIL import Image
 
@@ -23,6 +24,7 @@ def _css(book) -> str:
     return (book.root / "_build/html/_static/book.css").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_a_site_from_build_to_build(book):
     # By hand: the themes lengthen Sphinx's list of template folders at each build of a process.
     site = book.root / "_build/html"
