@@ -13,7 +13,7 @@ user's own environment. The page sources, the environment and the data are the s
 Ours and stock alternate, and the ratio is the median over pairs: on a machine that slows
 down both do. Each build is a process of its own, as one types it.
 
-    python benchmarks/build.py [--pairs N] [--write]
+    python benchmarks/build.py [--runs N] [--again N] [--write]
 
 ``--write`` puts the table, with the machine it comes from, into benchmarks/README.md. The
 exit code is 1 where more is needed than is promised.
@@ -189,7 +189,9 @@ def table(measured: Measured) -> str:
          f"{len(ours[0].ran)} reach", [measured.module], "only these pages run"),
     ]
     lines = ["| build | wall, s | all processes, s | promised |", "|---|---|---|---|"]
-    lines += [f"| {name} | {seconds(builds)} | {seconds(builds, 'cpu')} | {promised} |" for name, builds, promised in rows]
+    lines += [
+        f"| {name} | {seconds(builds)} | {seconds(builds, 'cpu')} | {promised} |" for name, builds, promised in rows
+    ]
     return "\n".join(lines)
 
 
@@ -201,7 +203,7 @@ def write(text: str) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--pairs", type=int, default=3, help="cold builds of each kind (default 3)")
+    parser.add_argument("--runs", type=int, default=3, help="pairs of cold builds (default 3)")
     parser.add_argument("--again", type=int, default=5, help="builds after each small change (default 5)")
     parser.add_argument("--write", action="store_true", help="put the result into benchmarks/README.md")
     arguments = parser.parse_args()
@@ -210,12 +212,13 @@ def main() -> int:
     environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "COURSEBOOK_JOBS")}
     # Regularization is dropout: one page uses it.
     measured = measure(
-        ROOT, "book/labs/mnist.md", "code/dlcourse/regularization.py", arguments.pairs, arguments.again, environment
+        ROOT, "book/labs/mnist.md", "code/dlcourse/regularization.py", arguments.runs, arguments.again, environment
     )
     data = "the embedded digits" if os.environ.get("DLCOURSE_DATA") == "embedded" else "MNIST"
     text = (
-        f"{table(measured)}\n\nMedians of {arguments.pairs} pairs of cold builds and of {arguments.again} others, "
-        f"on {data}. Machine: {processor()}, {os.cpu_count()} cores; {platform.system()}, Python {platform.python_version()}."
+        f"{table(measured)}\n\nMedians of {arguments.runs} pairs of cold builds and of {arguments.again} others, "
+        f"on {data}. Machine: {processor()}, {os.cpu_count()} cores; "
+        f"{platform.system()}, Python {platform.python_version()}."
     )
     print(text)
     if arguments.write:

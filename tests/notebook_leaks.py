@@ -22,12 +22,15 @@ MARKUP = {
     "an answer key": r"(?i)\banswer[_ -]?key\b|\bcorrect_answer\b|^\s*correct:",
 }
 PATH = r"(?<![\w.:/])/(?:home|root|tmp|work|usr|opt|var|mnt|Users|private)/[\w.-]+|[A-Z]:\\\\?Users|ipykernel_\d+|site-packages"
+TAGS = r"</?(?:em|strong|sup|sub|kbd|br|summary|details|code|a)\b[^>]*>"  # that Markdown has no signs for
+FRAME = r"nb_element|sd-|\b(?:class|style|role|aria-\w+|data-[\w-]+)=|^<(?:div|span|svg|input|section|container)\b"
 CELL_KEYS = {"jupyter", "collapsed", "cellView", "tags"}
 
 
 def text_of(markdown: str, code: bool = False) -> str:
     """What a reader sees of a Markdown cell, without formulas, and without code if not asked for."""
-    tokens = MarkdownIt("commonmark").enable("table").parse(re.sub(r"(?<!\\)\$\$.*?\$\$|(?<!\\)\$[^$]*\$", " ", markdown, flags=re.DOTALL))
+    without = re.sub(r"(?<!\\)\$\$.*?\$\$|(?<!\\)\$[^$]*\$", " ", markdown, flags=re.DOTALL)
+    tokens = MarkdownIt("commonmark").enable("table").parse(without)
     shown = []
     for token in tokens:
         if token.type == "html_block":
@@ -37,7 +40,7 @@ def text_of(markdown: str, code: bool = False) -> str:
                 shown.append(inner.content)
             elif inner.type in ("softbreak", "hardbreak"):
                 shown.append("\n")
-            elif inner.type == "html_inline" and not re.fullmatch(r"</?(?:em|strong|sup|sub|kbd|br|summary|details|code|a)\b[^>]*>", inner.content):
+            elif inner.type == "html_inline" and not re.fullmatch(TAGS, inner.content):
                 shown.append(inner.content)
         shown.append("\n")
     return "".join(shown)
@@ -60,7 +63,7 @@ def leaks(notebook, keys=()) -> list[str]:
                 if token.type == "fence" and token.info.startswith("{"):
                     note("a directive", token.info)
             for tag in re.findall(r"<[a-z][^>]*>", re.sub(r"`+[^`]*`+|\$[^$]*\$", "", cell.source)):
-                if re.search(r"nb_element|sd-|\b(?:class|style|role|aria-\w+|data-[\w-]+)=|^<(?:div|span|svg|input|section|container)\b", tag):
+                if re.search(FRAME, tag):
                     note("the site's frame", tag)
             # Labels and paths may not hide in code or formulas either.
             for what, pattern in {"a label": r"\beq:[\w-]+|\\label\b", "a path": PATH}.items():

@@ -6,7 +6,6 @@ between pages become links inside the document.
 """
 
 import posixpath
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
@@ -16,12 +15,11 @@ from urllib.parse import unquote, urldefrag, urlsplit
 from bs4 import BeautifulSoup, Tag
 from sphinx_external_toc.parsing import parse_toc_yaml
 
-__all__ = ["FORMULA", "Chapter", "bind", "chapters", "first_page", "headings"]
+from coursebook import printable
 
-DROPPED = "a.headerlink, button, form, iframe, input, nav, noscript, script, template, .source-link, .toctree-wrapper"
+__all__ = ["Chapter", "bind", "chapters", "first_page", "headings"]
+
 CONTENTS = "Contents"
-FORMULA = "formula: "
-HEADING = re.compile(r"^h[1-6]$")
 REFERRING = ("aria-controls", "aria-describedby", "aria-labelledby", "for", "headers")
 
 
@@ -35,22 +33,17 @@ class Chapter:
 
     @property
     def title(self) -> str:
-        return _text(self.article.find("h1"))
+        return printable.text(self.article.find("h1"))
 
     @property
     def headings(self) -> list[str]:
-        return [_text(heading) for heading in self.article.find_all(HEADING)]
+        return [printable.text(heading) for heading in self.article.find_all(printable.HEADING)]
 
     @property
     def sections(self) -> list[tuple[str, str]]:
         """Address inside the document and title, for each section of the first level."""
         found = [heading.find_parent(id=True) for heading in self.article.find_all("h2")]
-        return [(section["id"], _text(section.find("h2"))) for section in found if section]
-
-
-def _text(element: Tag) -> str:
-    """What one sees of an element, on one line and without KaTeX's empty letters."""
-    return " ".join(element.get_text().replace("\u200b", "").split())
+        return [(section["id"], printable.text(section.find("h2"))) for section in found if section]
 
 
 def _listed(toc: Path) -> Iterator[tuple[str, str]]:
@@ -101,13 +94,7 @@ def chapters(site: Path, toc: Path, address: str = "") -> list[Chapter]:
         article = BeautifulSoup(text, "html.parser").select_one("article.bd-article")
         if article is None or article.find("h1") is None:
             raise ValueError(f"{name}.html is no page of the book: it has no {'title' if article else 'article'}")
-        for element in article.select(DROPPED):
-            element.decompose()
-        _open(article)
-        _tell(article)
-        for code in article.find_all("pre"):
-            if code.get_text().count("\n") <= 15:
-                code["class"] = "whole"  # short enough for one page
+        printable.prepare(article)
         found.append(Chapter(name, part, article))
 
     ids = {chapter.name: {element["id"] for element in chapter.article.find_all(id=True)} for chapter in found}
@@ -127,65 +114,6 @@ def chapters(site: Path, toc: Path, address: str = "") -> list[Chapter]:
                 image["src"] = (site / path).resolve().as_uri()
             image.attrs.pop("loading", None)  # all of them, now
     return found
-
-
-def _open(article: Tag) -> None:
-    """Show what is folded, and tabs one below the other, each under its label."""
-    for details in article.find_all("details"):
-        summary = details.find("summary", recursive=False)
-        label = _label(summary)
-        if label:
-            summary.replace_with(_element("p", label, "opened-label"))
-        elif summary:
-            summary.decompose()
-        details.name = "div"
-        details.attrs = {"class": "opened"} | {key: details[key] for key in ["id"] if details.has_attr(key)}
-    for link in article.select("a.sd-stretched-link"):  # it lies over a whole card
-        title = link.find_parent(class_="sd-card").select_one(".sd-card-title")
-        if title:
-            link.attrs = {"href": link["href"]}
-            link.string = _text(title)
-            title.clear()
-            title.append(link.extract())
-    for tabs in article.select(".sd-tab-set"):
-        for label in tabs.find_all("label", recursive=False):
-            label.replace_with(_element("p", _text(label), "opened-label"))
-        tabs["class"] = "opened-tabs"
-
-
-def _tell(article: Tag) -> None:
-    """Give formulas a text of their own: a PDF has no place for the MathML beside them.
-
-    The text is their TeX. And a figure is its image with a caption, not an image in an image.
-    """
-    for formula in article.select(".katex"):
-        mathml, seen = formula.select_one(".katex-mathml"), formula.select_one(".katex-html")
-        tex = mathml.find("annotation") if mathml else None
-        if tex and seen:
-            del seen["aria-hidden"]
-            if not formula.find_parent(HEADING):  # there its letters will do, in the outline too
-                seen["role"], seen["aria-label"] = "img", FORMULA + " ".join(tex.get_text().split())
-        if mathml:
-            mathml.decompose()
-    for figure in article.find_all("figure"):
-        figure["role"] = "none"
-
-
-def _label(summary: Tag | None) -> str:
-    if summary is None:
-        return ""
-    prompts = summary.select(".collapsed, .expanded")
-    if not prompts:
-        return _text(summary)
-    # "Show …" and "Hide …" say what a click does. A prompt that is always the same says what is below.
-    labels = {_text(prompt) for prompt in prompts}
-    return labels.pop() if len(labels) == 1 else ""
-
-
-def _element(name: str, text: str, kind: str) -> Tag:
-    element = BeautifulSoup("", "html.parser").new_tag(name, attrs={"class": kind})
-    element.string = text
-    return element
 
 
 def _lead(link: Tag, page: str, ids: dict[str, set[str]], address: str) -> None:

@@ -95,7 +95,7 @@ def pack(files: dict[str, bytes]) -> bytes:
 
 
 def _write(app: Sphinx, exception: Exception | None) -> None:
-    if exception is not None or app.builder.name not in ("html", "dirhtml"):
+    if exception is not None or not site.is_built(app):
         return
     files = contents(app)
     if not files:

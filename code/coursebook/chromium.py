@@ -4,12 +4,13 @@ Playwright drives it. The browser that Playwright would download is not used: re
 PDF and the tests of the pages rest on one that the system keeps up to date.
 """
 
+import asyncio
 import os
 import shutil
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Error, Page, async_playwright
 
 __all__ = ["ARGUMENTS", "VARIABLE", "find", "page"]
 
@@ -66,14 +67,33 @@ async def page(executable: str, width: int, seconds: float) -> AsyncIterator[Pag
     """An empty page as wide as ``width`` CSS pixels; the browser ends with the block.
 
     ``seconds`` bounds the start of the browser and each later call.
+
+    Raises
+    ------
+    playwright.async_api.Error
+        If the browser does not start, or ends before the block does.
     """
+    task, ended = asyncio.current_task(), False
+
+    def end(_: object) -> None:  # some calls would wait for a dead browser's answer
+        nonlocal ended
+        ended = True
+        task.cancel()
+
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=executable, args=ARGUMENTS, timeout=seconds * 1000
         )
+        browser.on("disconnected", end)
         try:
             opened = await browser.new_page(viewport={"width": width, "height": 1000}, color_scheme="light")
             opened.set_default_timeout(seconds * 1000)
             yield opened
+        except asyncio.CancelledError:
+            if not ended:
+                raise
+            raise Error("it ended before its time") from None
         finally:
-            await browser.close()
+            browser.remove_listener("disconnected", end)
+            with suppress(asyncio.TimeoutError):  # one that does not listen is killed with Playwright's driver
+                await asyncio.wait_for(browser.close(), 10)

@@ -70,7 +70,7 @@ def _collect(app: Sphinx, doctree: nodes.document) -> None:
             {
                 "label": block["label"],
                 "anchor": nodes.make_id(f"equation-{block['label']}"),
-                "tex": re.sub(r"\\label\{[^}]*\}", "", block.astext()).strip(),
+                "tex": block.astext().strip(),
                 "line": block.line,
             }
             for block in labelled(doctree)
@@ -88,12 +88,8 @@ class IndexPlace(nodes.General, nodes.Element):
 
 
 def labelled(doctree: nodes.document) -> list[nodes.math_block]:
-    """Those that the author labelled: an environment of LaTeX's without a label is given one by MyST."""
-    return [
-        block
-        for block in doctree.findall(nodes.math_block)
-        if block.get("label") and ("amsmath" not in block["classes"] or r"\label" in block.astext())
-    ]
+    """Those that the author labelled: an environment of LaTeX's is numbered without a label, too."""
+    return [block for block in doctree.findall(nodes.math_block) if block.get("label") and not block.get("unnamed")]
 
 
 def _forget(app: Sphinx, env: BuildEnvironment, docname: str) -> None:

@@ -87,7 +87,7 @@ def _complete(notebook: NotebookNode) -> None:
     kernel = {"name": "python3", "display_name": "Python 3"}
     notebook.metadata["kernelspec"] = from_dict(kernel | notebook.metadata.get("kernelspec", {}))
     # myst-nb must not run it a second time.
-    notebook.metadata.get("mystnb", {}).pop("execution_mode", None)
+    (notebook.metadata.get("mystnb") or {}).pop("execution_mode", None)
 
 
 def _plan(app: Sphinx, docname: str) -> Planned | None:
@@ -103,18 +103,18 @@ def _plan(app: Sphinx, docname: str) -> Planned | None:
     config = env.mystnb_config
     if any(PurePosixPath(path.as_posix()).match(pattern) for pattern in config.execution_excludepatterns):
         return None
-    text = path.read_text(encoding="utf-8-sig")
-    reader = create_nb_reader(str(path), env.myst_config, config, text)
-    if reader is None:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        reader = create_nb_reader(str(path), env.myst_config, config, text)
+        notebook = reader and reader.read(text)
+    except Exception:  # of many kinds; myst-nb will meet it again and say what is wrong
         return None
-    notebook = reader.read(text)
+    if notebook is None:
+        return None
     cells = code_cells(notebook)
     own = notebook.metadata.get("mystnb") or {}
     if not cells or own.get("execution_mode") == "off":
         return None
-    given = notebook.metadata.get("kernelspec", {})
-    if not isinstance(given, dict):
-        raise ValueError(f"kernelspec must be a mapping with a name, came {given!r}")
     _complete(notebook)
     kernel = str(notebook.metadata["kernelspec"]["name"])
     timeout = own.get("execution_timeout", config.execution_timeout)
@@ -122,6 +122,8 @@ def _plan(app: Sphinx, docname: str) -> Planned | None:
         raise ValueError(f"execution_timeout must be a whole number of seconds a cell, came {timeout!r}")
     allow_errors = bool(own.get("execution_allow_errors", config.execution_allow_errors))
 
+    if not Path(app.srcdir, LOCK).is_file():
+        raise ValueError(f"the locked versions, {LOCK}, must stand beside _config.yml: a result rests on them")
     book = package.of_book(app)
     reached = book.reach([cell.source for cell in cells])
     files = {LOCK: Path(app.srcdir, LOCK)} | {module: book.files[module] for module in reached}
@@ -170,8 +172,6 @@ def _run(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
             planned = _plan(app, docname)
         except ValueError as error:
             app.coursebook_unplanned[docname] = str(error)
-        except Exception:  # not a notebook that can be read: myst-nb will say why
-            continue
         else:
             if planned:
                 app.coursebook_planned[docname] = planned
@@ -270,7 +270,8 @@ def _forget(app: Sphinx, env: BuildEnvironment) -> None:
 def _check_mode(app: Sphinx, config: Config) -> None:
     if config.nb_execution_mode != "off":
         raise SystemExit(
-            f'_config.yml: execute_notebooks must be "off", for coursebook runs the pages, came {config.nb_execution_mode!r}'
+            '_config.yml: execute_notebooks must be "off", for coursebook runs the pages, '
+            f"came {config.nb_execution_mode!r}"
         )
 
 

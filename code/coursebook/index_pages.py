@@ -21,7 +21,7 @@ from coursebook import lecture, problems
 from coursebook.claims_page import claims
 from coursebook.html_element import link
 from coursebook.listing import Book, counted
-from coursebook.manifest import manifest, pages
+from coursebook.manifest import PAGED, manifest, pages
 from coursebook.schema_page import fields
 from coursebook.slides_page import slides
 from coursebook.status_page import status
@@ -105,7 +105,7 @@ def _changed(app: Sphinx, env: BuildEnvironment) -> list[str]:
         now[docname] = hashlib.sha256(text.encode()).hexdigest()
     env.coursebook_listings_shown = now
     changed = [docname for docname, digest in now.items() if before.get(docname) != digest]
-    if app.builder.name in ("html", "dirhtml"):
+    if app.builder.name in PAGED:
         for docname in changed:
             # Were the build stopped before it writes the page, the next one would take the old
             # page for a new one. Without any it writes it.
@@ -133,10 +133,11 @@ def _fill(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         made = _made(app, docname, {node["kind"] for node in waiting})
         for node in waiting:
             node.replace_self(made[node["kind"]])
-    for line in doctree.findall(nodes.paragraph):
-        if "about-page" in line["classes"]:
-            _link_about(app, docname, line)
-            break
+    if app.builder.name in PAGED:  # otherwise the tree holds all pages, under one name
+        for line in doctree.findall(nodes.paragraph):
+            if "about-page" in line["classes"]:
+                _link_about(app, docname, line)
+                break
 
 
 def _link_about(app: Sphinx, docname: str, line: nodes.paragraph) -> None:

@@ -25,6 +25,8 @@ def addresses(repository: site.Repository, path: str) -> dict[str, str]:
 
 
 def _add_buttons(app: Sphinx, pagename: str, template: str, context: dict, doctree: object) -> None:
+    if not site.is_built(app):
+        return
     groups = context.get("header_buttons", [])
     paths = site.in_bundle(app)
     for group in groups:

@@ -23,13 +23,14 @@ from sphinx.util import logging
 
 from coursebook import facts, lecture, problems
 
-__all__ = ["NAME", "SCHEMA", "add_part", "manifest", "pages", "setup"]
+__all__ = ["NAME", "PAGED", "SCHEMA", "add_part", "manifest", "pages", "setup"]
 
 logger = logging.getLogger(__name__)
 
 VERSION = 1  # of the form, not of the book: a change that breaks readers raises it
 NAME = "manifest.json"
 SCHEMA = Path(__file__).with_name("manifest.schema.json")
+PAGED = ("html", "dirhtml")  # builders that write a file a page
 TOOLS = ["jupyter-book", "sphinx", "myst-nb"]  # beside what pages compute with
 
 
@@ -144,7 +145,7 @@ def _items(env: BuildEnvironment, key: str, shown: list[dict]) -> Iterator[dict]
 
 
 def _write(app: Sphinx, exception: Exception | None) -> None:
-    if app.builder.name not in ("html", "dirhtml"):
+    if app.builder.name not in PAGED:
         return
     path = Path(app.outdir, NAME)
     failed = exception or problems.pages(app.env) or app.statuscode or (app._warncount and app.keep_going)

@@ -66,12 +66,9 @@ def for_katex(tex: str) -> str:
 
 
 def _formula(node: nodes.math | nodes.math_block) -> katex.Formula:
-    tex = node.astext()
     if isinstance(node, nodes.math):
-        return katex.Formula(tex.strip(), display=False)
-    if node.get("label") and "amsmath" in node["classes"]:
-        tex = re.sub(LABEL, "", tex)
-    return katex.Formula(for_katex(tex), display=True)
+        return katex.Formula(node.astext().strip(), display=False)
+    return katex.Formula(for_katex(node.astext()), display=True)
 
 
 def is_formula(node: nodes.Node) -> bool:
@@ -102,6 +99,8 @@ def _name_environments(app: Sphinx, doctree: nodes.document) -> None:
         old, new = (nodes.make_id(f"equation-{name}") for name in (node["label"], label))
         equations[label] = equations.pop(node["label"])
         node["label"] = label
+        node["unnamed"] = not labels
+        node[:] = [nodes.Text(re.sub(LABEL, "", node.astext()))]
         node["ids"] = [new if name == old else name for name in node["ids"]]
         doctree.ids[new] = doctree.ids.pop(old, node)
         for target in doctree.findall(nodes.target):
@@ -112,7 +111,7 @@ def _name_environments(app: Sphinx, doctree: nodes.document) -> None:
 def _note(app: Sphinx, doctree: nodes.document) -> None:
     found = []
     for node in doctree.findall(is_formula):
-        tex, line = node.astext().strip(), _line_of(node)
+        tex, line = (node.rawsource or node.astext()).strip(), _line_of(node)
         found.append((_formula(node), tex, line))
         if node.get("label") and r"\tag" in tex:
             line = _locate(app.env.doc2path(app.env.docname), tex, line)

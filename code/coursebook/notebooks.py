@@ -253,7 +253,7 @@ def write(path: Path, content: bytes) -> bool:
 
 
 def _write(app: Sphinx, doctree: nodes.document, docname: str) -> None:
-    if app.builder.name not in ("html", "dirhtml") or not site.has_notebook(app, docname):
+    if not (site.is_built(app) and site.has_notebook(app, docname)):
         return
     executed = Path(app.env.mystnb_config.output_folder, f"{docname}.ipynb")
     notebook = notebook_of(app, docname, doctree, nbformat.read(executed, as_version=4))
@@ -262,7 +262,7 @@ def _write(app: Sphinx, doctree: nodes.document, docname: str) -> None:
 
 
 def _offer(app: Sphinx, pagename: str, template: str, context: dict, doctree: object) -> None:
-    if site.has_notebook(app, pagename):
+    if site.is_built(app) and site.has_notebook(app, pagename):
         context["ipynb_source"] = f"{pagename}.ipynb"  # the theme has a button for it
 
 

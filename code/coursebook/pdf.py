@@ -7,26 +7,21 @@ prints it twice: page numbers for the contents are only known after the first ti
 import argparse
 import asyncio
 import json
-import logging
 import os
 import re
 import tempfile
 import time
-from collections.abc import Iterator
 from datetime import date
 from html import escape
 from importlib.metadata import version
-from io import BytesIO
 from pathlib import Path
 
 import yaml
 from bs4 import BeautifulSoup
 from playwright.async_api import Error, Page
 from pygments.formatters import HtmlFormatter
-from pypdf import PdfReader, PdfWriter
-from pypdf.generic import DictionaryObject, NameObject, TextStringObject
 
-from coursebook import binding, chromium, node
+from coursebook import binding, chromium, node, printed_file
 from coursebook.command import ROOT, CommandError
 
 __all__ = ["add_arguments", "make", "run"]
@@ -37,8 +32,6 @@ SECONDS = 300
 SHOWN = ("numpy", "keras", "tensorflow")  # on the title page, where pages use them
 SERIF = ("400", "400-italic", "600", "600-italic")
 CODE = ("400", "400-italic", "600")
-
-logging.getLogger("pypdf").setLevel(logging.ERROR)  # it warns of a count in Chromium's files that is none of ours
 
 # What is still too wide for the paper becomes smaller: formulas with their numbers, tables.
 FIT = """async () => {
@@ -101,7 +94,7 @@ async def _print(document: Path, executable: str, seconds: float) -> bytes:
             raise CommandError(f"these images of the site do not load: {', '.join(broken)}")
         printed, numbers = await _pdf(page), {}
         for _ in range(3):  # numbers in the contents could, in theory, move what follows
-            before, numbers = numbers, _page_numbers(printed)
+            before, numbers = numbers, printed_file.page_numbers(printed)
             if numbers == before:
                 return printed
             await page.evaluate(FILL, numbers)
@@ -111,87 +104,6 @@ async def _print(document: Path, executable: str, seconds: float) -> bytes:
 
 async def _pdf(page: Page) -> bytes:
     return await page.pdf(prefer_css_page_size=True, print_background=True, tagged=True, outline=True)
-
-
-def _page_numbers(printed: bytes) -> dict[str, int]:
-    """The page of each target of a link inside the document."""
-    reader = PdfReader(BytesIO(printed))
-    return {
-        name.removeprefix("/"): reader.get_destination_page_number(target) + 1
-        for name, target in reader.named_destinations.items()
-    }
-
-
-def _finish(printed: bytes, about: dict[str, str], headings: list[str]) -> PdfWriter:
-    """Add what Chromium leaves out: who wrote it, what it is about, how it opens.
-
-    And mend what it does to headings: those of two lines lose a space in the outline.
-    """
-    writer = PdfWriter(clone_from=BytesIO(printed))
-    writer.pdf_header = "%PDF-1.7"
-    writer.add_metadata({
-        "/Title": about["title"],
-        "/Author": about["author"],
-        "/Subject": about["description"],
-        "/Creator": "coursebook",
-    })
-    writer.create_viewer_preferences().display_doctitle = True
-    writer.page_mode = "/UseOutlines"
-    root = writer.root_object
-    structure = root["/StructTreeRoot"]
-    # Chromium uses names of PDF 2.0 without saying so; readers of 1.7 would skip the words.
-    structure[NameObject("/RoleMap")] = DictionaryObject({
-        NameObject(name): NameObject("/Span") for name in ("/Em", "/Strong")
-    })
-    for element in _elements(structure):
-        text = str(element.get("/Alt", ""))
-        if text.startswith(binding.FORMULA):  # Chromium knows of no formulas
-            element[NameObject("/S")] = NameObject("/Formula")
-            element[NameObject("/Alt")] = TextStringObject(text.removeprefix(binding.FORMULA))
-    entries = list(_entries(root.get("/Outlines")))
-    found = [str(entry["/Title"]) for entry in entries]
-    if list(map(_letters, found)) != list(map(_letters, headings)):
-        raise CommandError(f"Chromium's outline is {found}, expected {headings}")
-    for entry, heading in zip(entries, headings, strict=True):
-        entry[NameObject("/Title")] = TextStringObject(heading)
-    return writer
-
-
-def _entries(parent: DictionaryObject | None) -> Iterator[DictionaryObject]:
-    """The entries of an outline, from the top down."""
-    entry = parent.get("/First") if parent is not None else None
-    while entry is not None:
-        entry = entry.get_object()
-        yield entry
-        yield from _entries(entry)
-        entry = entry.get("/Next")
-
-
-def _elements(parent: DictionaryObject) -> Iterator[DictionaryObject]:
-    """The elements of the structure below one."""
-    waiting = [parent]
-    while waiting:
-        children = waiting.pop().get("/K", [])
-        for child in children if isinstance(children, list) else [children]:
-            child = child.get_object()
-            if isinstance(child, DictionaryObject) and "/S" in child:
-                yield child
-                waiting.append(child)
-
-
-def _letters(text: str) -> str:
-    return "".join(text.split())
-
-
-def _check(path: Path) -> int:
-    """Read a printed book again, all of it; returns the number of its pages."""
-    reader = PdfReader(path)
-    root = reader.trailer["/Root"]
-    if not (root.get("/MarkInfo", {}).get("/Marked") and "/StructTreeRoot" in root and root.get("/Lang")):
-        raise CommandError("Chromium printed no tagged PDF with a language; version 131 or later is needed")
-    if empty := [number for number, page in enumerate(reader.pages, 1) if not page.extract_text().strip()]:
-        raise CommandError(f"pages without a word: {empty}")
-    return len(reader.pages)
 
 
 def make(root: Path, output: Path, executable: str, seconds: float = SECONDS) -> int:
@@ -233,8 +145,8 @@ def make(root: Path, output: Path, executable: str, seconds: float = SECONDS) ->
         except Error as error:
             raise CommandError(f"{executable} did not print the book: {_first_line(error)}") from None
         whole = Path(folder, "book.pdf")
-        _finish(printed, about, binding.headings(found)).write(whole)
-        pages = _check(whole)
+        printed_file.finish(printed, about, binding.headings(found)).write(whole)
+        pages = printed_file.check(whole)
         os.replace(whole, output)
     return pages
 

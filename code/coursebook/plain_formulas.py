@@ -80,10 +80,9 @@ def _name_page(app: Sphinx, pagename: str, template: str, context: dict, doctree
     for entry in (context, context.get("prev"), context.get("next"), *context.get("parents", [])):
         if entry and "title" in entry:
             entry["title"] = _plain_title(app, entry["title"])
-    for name, docname in {"root_title": app.config.root_doc, "pagetitle": pagename}.items():
-        if name in context and docname in app.env.titles:  # the theme's, with TeX
-            title = app.builder.render_partial(app.env.titles[docname])["title"]
-            context[name] = _plain_title(app, title)
+    if "root_title" in context:  # the theme's, with TeX
+        root = app.env.titles[app.config.root_doc]
+        context["root_title"] = _plain_title(app, app.builder.render_partial(root)["title"])
 
 
 def _index_text(app: Sphinx) -> None:

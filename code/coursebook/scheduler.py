@@ -101,23 +101,33 @@ async def _run_pages(
 
     workers = [asyncio.ensure_future(work()) for _ in range(min(jobs, len(waiting)))]
     clock = asyncio.ensure_future(_tick(progress))
-    caught: list[int] = []
-    with _on_signals(lambda signum: (caught.append(signum), [worker.cancel() for worker in workers])):
+    caught: list[Interrupted] = []
+    stopped = False
+
+    def stop() -> None:
+        nonlocal stopped
+        if not stopped:  # only once: a second time would cut short how they end their kernels
+            stopped = True
+            for worker in workers:
+                worker.cancel()
+
+    def on_signal(signum: int) -> None:
+        if not caught:
+            caught.append(Interrupted(signum, progress.running()))
+        stop()
+
+    with _on_signals(on_signal):
         try:
-            await asyncio.gather(*workers)
-        except asyncio.CancelledError:
-            running = progress.running()
-            await _cancel(workers)
-            raise Interrupted(caught[0] if caught else signal.SIGINT, running) from None
-        finally:
-            await _cancel([clock, *workers])
-            progress.close()
-
-
-async def _cancel(tasks: list[asyncio.Future]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.wait(workers, return_when=asyncio.FIRST_EXCEPTION)
+        except asyncio.CancelledError:  # how Ctrl-C comes where handlers cannot be set
+            on_signal(signal.SIGINT)
+        stop()
+        clock.cancel()
+        ended = await asyncio.gather(*workers, clock, return_exceptions=True)
+        progress.close()
+    for error in [*caught, *ended]:
+        if isinstance(error, Exception):
+            raise error
 
 
 async def _tick(progress: Progress) -> None:

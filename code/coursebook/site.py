@@ -11,7 +11,7 @@ from urllib.parse import urljoin, urlsplit
 from docutils import nodes
 from sphinx.application import Sphinx
 
-__all__ = ["BRANCH", "Links", "Repository", "address", "has_notebook", "in_bundle", "repository"]
+__all__ = ["BRANCH", "Links", "Repository", "address", "has_notebook", "in_bundle", "is_built", "repository"]
 
 BRANCH = "notebooks"  # of the repository: the publishing workflow puts the bundle's content there
 
@@ -40,6 +40,11 @@ def repository(app: Sphinx) -> Repository | None:
     parts = urlsplit(app.config.html_theme_options.get("repository_url", "").strip())
     path = [part for part in parts.path.rstrip("/").removesuffix(".git").split("/") if part]
     return Repository(*path) if parts.hostname == "github.com" and len(path) == 2 else None
+
+
+def is_built(app: Sphinx) -> bool:
+    """Whether this build makes the site, and not one page to print or a list of links."""
+    return app.builder.name in ("html", "dirhtml")
 
 
 def has_notebook(app: Sphinx, docname: str) -> bool:

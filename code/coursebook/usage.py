@@ -64,7 +64,7 @@ def of_page(html: str) -> Usage:
             if name == "class":
                 used.classes.update(value.split())
             elif name == "id":
-                used.ids.add(value)
+                used.ids.update(value.split())
             if name not in TEXTS and name != "id":
                 used.values.update(value.split())
     return used

@@ -1,5 +1,6 @@
 """Books are built, changed and built again: what runs, what fails, what a page says."""
 
+import shutil
 from dataclasses import replace
 
 from bs4 import BeautifulSoup
@@ -43,6 +44,14 @@ def test_a_page_runs_again_exactly_when_it_must(book, monkeypatch):
     assert "Other prose." in book.html("uses")
     assert "value 1" in book.html("uses")
 
+    book.replace("book/uses.md", "python\nfrom", "python\n:tags: [hide-input]\nfrom")
+    assert built() == [], "a tag for readers changed"
+    assert "Show the code" in book.html("uses")
+
+    shutil.rmtree(book.root / "_build/html")
+    shutil.rmtree(book.root / "_build/.doctrees")
+    assert built() == [], "what is kept serves a site that is built anew"
+
     book.replace("book/uses.md", "'value'", "'the value'")
     assert built() == ["uses"], "a cell changed"
 
@@ -62,6 +71,9 @@ def test_a_page_runs_again_exactly_when_it_must(book, monkeypatch):
     )
     monkeypatch.setattr(dataset.data, "load_digits", lambda **_: other)
     assert built() == ["data"], "the data changed"
+
+    shutil.rmtree(book.root / "_build")  # make clean
+    assert built() == everything
 
 
 def test_a_failing_cell_fails_every_build(book):

@@ -63,7 +63,7 @@ def test_defects_of_the_stock_set_are_cured(book):
     assert result.status == 0, result.output
     built = {path.relative_to(book.root / "_build/html").as_posix() for path in book.root.glob("_build/html/**/*.html")}
     assert {path for path in built if not path.startswith("_")} == {
-        "book/index.html", "genindex.html", "index.html", "search.html",
+        "404.html", "book/index.html", "index.html", "search.html",
     }
     soup = BeautifulSoup(book.html("index"), "html.parser")
     assert len(soup.select(".bd-header .search-button-field, .bd-header .search-field")) == 0

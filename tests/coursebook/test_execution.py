@@ -133,8 +133,9 @@ def test_a_wrong_number_of_jobs_is_named(book, monkeypatch, value):
 
 
 def test_the_number_of_jobs_is_kept(book, monkeypatch):
+    noted = "import time\nstart = time.time()\ntime.sleep(0.5)\nprint(start, time.time(), file=open('times.txt', 'a'))"
     for i in range(2):
-        book.page(f"page{i}", notebook(f"Page {i}", cell("import time\nstart = time.time()\ntime.sleep(0.5)\nprint(start, time.time(), file=open('times.txt', 'a'))")))
+        book.page(f"page{i}", notebook(f"Page {i}", cell(noted)))
     book.replace("_config.yml", "  config:\n", "  config:\n    coursebook_jobs: 8\n")
     monkeypatch.setenv(execution.JOBS, "1")  # goes before the setting
     assert book.build(strict=True).status == 0
@@ -150,7 +151,8 @@ def test_settings_of_a_page(book):
     book.replace("_config.yml", "timeout: 300", "timeout: 2")
     book.page("slow", head.format("mystnb: {execution_timeout: 60}") + slow)
     book.page("errors", head.format("mystnb: {execution_allow_errors: true}") + cell("1 / 0"))
-    book.page("off", head.format("mystnb: {execution_mode: 'off'}\nkernelspec: {name: python3, language: python}") + ran("off"))
+    off = "mystnb: {execution_mode: 'off'}\nkernelspec: {name: python3, language: python}"
+    book.page("off", head.format(off) + ran("off"))
     book.page("forced", head.format("mystnb: {execution_mode: force}") + ran("forced"))
     result = book.build(strict=True)
     assert result.status == 0, result.output
@@ -161,14 +163,27 @@ def test_settings_of_a_page(book):
     book.page("cobol", head.format("kernelspec: {name: cobol, display_name: COBOL}") + ran("cobol"))
     result = book.build()
     assert result.status == 1
-    assert "book/wrong.md:1: execution_timeout must be a whole number of seconds a cell, came 'soon'" in result.last_lines
+    expected = "book/wrong.md:1: execution_timeout must be a whole number of seconds a cell, came 'soon'"
+    assert expected in result.last_lines
     assert "book/cobol.md: NoSuchKernel: No such kernel named cobol" in result.last_lines
     assert book.runs() == []
 
     book.page("cobol", head.format("kernelspec: python3") + ran("cobol"))
-    result = book.build()
-    assert "book/cobol.md:1: ERROR: kernelspec must be a mapping with a name, came 'python3'" in result.output
-    assert str(result.status).startswith("book/cobol.md: "), "myst-nb cannot go on from here"
+    expected = "book/cobol.md: NotebookValidationError: 'python3' is not of type 'object'"
+    assert str(book.build().status).startswith(expected)
+
+
+def test_without_a_lock_no_page_runs(book):
+    book.page("page", notebook("Page", ran("page")))
+    (book.root / "requirements.txt").unlink()
+    assert "book/page.md:1: the locked versions, requirements.txt, must stand beside" in book.build().last_lines
+    assert book.runs() == []
+
+
+def test_a_page_that_cannot_be_read_stops_the_build_with_its_name(book):
+    book.page("page", notebook("Page", "```{code-cell} python\n---\n[1\n---\n1\n```\n"))
+    for _ in range(2):
+        assert str(book.build().status).startswith("book/page.md: MystMetadataParsingError: ")
 
 
 def test_myst_nb_is_not_to_run_pages_too(book):
@@ -183,8 +198,10 @@ def test_what_other_modules_rely_on(book, monkeypatch):
     apps = []
     build = Sphinx.build
     monkeypatch.setattr(Sphinx, "build", lambda app, *rest: (apps.append(app), build(app, *rest))[1])
-    glue = "from IPython.display import display\ndisplay({'application/papermill.record/text/plain': '42'}, raw=True, " \
-           "metadata={'scrapbook': {'name': 'x', 'mime_prefix': 'application/papermill.record/'}})"
+    prefix = "application/papermill.record/"
+    metadata = {"scrapbook": {"name": "x", "mime_prefix": prefix}}
+    glue = "from IPython.display import display\n"
+    glue += f"display({{'{prefix}text/plain': '42'}}, raw=True, metadata={metadata})"
     book.page("page", notebook("Page", cell(glue), "The answer is {glue:text}`x`.\n", cell("'secret output'")))
     for _ in range(2):
         assert book.build(strict=True).status == 0

@@ -93,10 +93,7 @@ No S4x and no S99.
 
     found = read(book)
     digits = load_digits(raw=True).provenance
-    assert found["data"] == {
-    origin, files = digits.origin, digits.files
-        "name": digits.name, "origin": digits.origin, "files": digits.files, "sha256": digits.sha256, "size": digits.size
-    }
+    assert found["data"] == {key: getattr(digits, key) for key in ("name", "origin", "sha256", "size", "files")}
     assert found["environment"]["packages"]["numpy"] == np.__version__ == importlib.metadata.version("numpy")
     assert str(book.root) not in json.dumps(found), "no path of this machine"
     assert (book.root / "_build/html/manifest.schema.json").read_bytes() == manifest.SCHEMA.read_bytes()

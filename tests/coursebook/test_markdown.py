@@ -62,6 +62,15 @@ def test_lists_keep_their_nesting():
     )
 
 
+def test_items_of_a_list_of_tasks():
+    def task(text, checked):
+        box = nodes.raw("", f'<input class="task-list-item-checkbox"{checked} type="checkbox">', format="html")
+        return nodes.list_item("", nodes.paragraph("", "", box, nodes.Text(text)), classes=["task-list-item"])
+
+    tasks = nodes.bullet_list("", task("open", ""), task("done", ' checked="checked"'))
+    assert writer().block(tasks) == "- [ ] open\n- [x] done"
+
+
 def test_boxes_are_quotations_with_a_title():
     box = nodes.admonition("", nodes.title("", "Careful: ", nodes.literal("", "p")), nodes.paragraph("", "A\nB"))
     box += nodes.math_block("", "a\n= b % why\n", number=3)
@@ -96,7 +105,8 @@ def test_tables():
         return nodes.row("", *(nodes.entry("", nodes.paragraph("", "", *cell)) for cell in cells))
 
     group = nodes.tgroup("", nodes.thead("", row([nodes.Text("a | b")], [nodes.math("", "|x|")])), cols=2)
-    group += nodes.tbody("", row([nodes.literal("", "c|d")], [nodes.Text("e\nf")]), row([nodes.Text("only")]))
+    body = row([nodes.literal("", "c|d")], [nodes.Text("e\nf")]), row([nodes.Text("only")])
+    group += nodes.tbody("", *body)
     group[1][0][1]["classes"] = ["text-right"]
     table = nodes.table("", nodes.title("", "Results"), group)
     text = writer(number=lambda node: "Table 2").block(table)
@@ -117,8 +127,8 @@ def test_links_and_what_has_no_address():
 
 def test_citations_have_round_brackets():
     link = nodes.reference("", "", nodes.Text("2016"), refuri="x.html")
-    cited = nodes.inline("", "", nodes.Text("Goodfellow "), nodes.emphasis("", "et al."), nodes.Text(" ["), link, nodes.Text("]"))
-    cited["classes"] = ["bibtex-citation"]
+    names = nodes.Text("Goodfellow "), nodes.emphasis("", "et al.")
+    cited = nodes.inline("", "", *names, nodes.Text(" ["), link, nodes.Text("]"), classes=["bibtex-citation"])
     assert writer(link=lambda node: None).block(nodes.paragraph("", "", cited)) == "Goodfellow *et al.* (2016)"
     assert cited.astext().endswith("[2016]"), "the page keeps its own"
 
@@ -137,7 +147,8 @@ def test_html_of_the_author_stays_and_that_of_the_site_goes():
     def raw(text, format="html"):
         return nodes.raw("", text, format=format)
 
-    paragraph = nodes.paragraph("", "", raw("<kbd>"), nodes.Text("x"), raw("</kbd>"), raw("<br />"), raw("\\\\", "latex"), raw("<svg>…</svg>"))
+    key = raw("<kbd>"), nodes.Text("x"), raw("</kbd>")
+    paragraph = nodes.paragraph("", "", *key, raw("<br />"), raw("\\\\", "latex"), raw("<svg>…</svg>"))
     assert writer().block(paragraph) == "<kbd>x</kbd><br>"
 
 

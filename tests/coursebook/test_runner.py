@@ -45,7 +45,8 @@ def pids(folder):
 # A cell that starts a process of its own, as joblib does, and notes both.
 STARTS_A_PROCESS = """\
 import os, subprocess, sys
-child = subprocess.Popen([sys.executable, "-c", "import signal, time; signal.signal(2, signal.SIG_IGN); time.sleep(600)"])
+sleeps = "import signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN); time.sleep(600)"
+child = subprocess.Popen([sys.executable, "-c", sleeps])
 print(os.getpid(), child.pid, file=open("pids", "w"))"""
 
 
@@ -65,7 +66,8 @@ def test_outputs_counts_and_place(tmp_path):
 
 def test_a_failing_cell_stops_the_page(tmp_path):
     result = ran(page(tmp_path, "print('before')", "1 / 0", "print('after')"))
-    assert (result.failure.error, result.failure.message) == ("ZeroDivisionError", "ZeroDivisionError: division by zero")
+    assert result.failure.error == "ZeroDivisionError"
+    assert result.failure.message == "ZeroDivisionError: division by zero"
     assert result.failure.cell == 2
     assert "1 / 0" in result.failure.traceback
     assert [len(cell["outputs"]) for cell in result.cells] == [1, 1, 0]
@@ -83,7 +85,10 @@ def test_errors_that_are_expected_do_not(tmp_path):
 @pytest.mark.parametrize(
     ("last", "message"),
     [
-        ("import time; time.sleep(600)", "CellTimeoutError: A cell timed out while it was being executed, after 3 seconds."),
+        (
+            "import time; time.sleep(600)",
+            "CellTimeoutError: A cell timed out while it was being executed, after 3 seconds.",
+        ),
         ("os._exit(7)", "DeadKernelError: Kernel died (exit code 7)"),
         ("os.kill(os.getpid(), 9)", "DeadKernelError: Kernel died (signal 9)"),
         ("1 / 0", "ZeroDivisionError: division by zero"),

@@ -131,5 +131,10 @@ def test_elsewhere_a_line_when_a_page_starts_and_when_it_is_done(monkeypatch, du
     progress.end("a.md", DONE)
     progress.end("b.md", FAILED)
     progress.close()
-    assert lines == ["runs: a.md (1 more wait)", "runs: b.md", "a.md: done, after 65.4 s", "b.md: failed: E: why, after 1.0 s"]
+    assert lines == [
+        "runs: a.md (1 more wait)",
+        "runs: b.md",
+        "a.md: done, after 65.4 s",
+        "b.md: failed: E: why, after 1.0 s",
+    ]
     assert stream.getvalue() == ""

@@ -45,7 +45,8 @@ def test_nothing_of_the_sources_or_of_the_build_is_left(with_code):
 
 def test_the_notebook_says_what_the_page_says(with_code):
     article = BeautifulSoup(str(with_code.article), "html.parser")
-    for element in article.select(".cell, .math, .headerlink, script, style, svg, math, .sd-hide-link-text, .toctree-wrapper, figcaption"):
+    not_text = ".cell, .math, .headerlink, script, style, svg, math, .sd-hide-link-text, .toctree-wrapper, figcaption"
+    for element in article.select(not_text):
         element.decompose()
     read_as = re.sub(r"\W", "", text_of(markdown(notebook_of(with_code)), code=True))
     missing = [
@@ -64,7 +65,8 @@ def test_every_equation_has_its_number(with_code):
 
 def test_every_cell_of_the_page_is_there_with_its_outputs(with_code):
     fences = re.findall(r"^`{3,}\{code-cell\}[^\n]*\n(.*?)^`{3,}$", with_code.source, re.MULTILINE | re.DOTALL)
-    listed = [line for block in re.findall(r":::\{implementation\}(.*?):::", with_code.source, re.DOTALL) for line in block.split()]
+    blocks = re.findall(r":::\{implementation\}(.*?):::", with_code.source, re.DOTALL)
+    listed = [name for block in blocks for name in block.split()]
     cells = [cell for cell in notebook_of(with_code).cells if cell.cell_type == "code"]
     opening, *rest = cells
     assert opening.source.startswith("# Installs the book's package")

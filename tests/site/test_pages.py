@@ -4,12 +4,14 @@ import ast
 import os
 import re
 from collections import Counter
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
 import yaml
 from bs4 import BeautifulSoup
-from conftest import ROOT
+
+ROOT = Path(__file__).resolve().parents[2]
 
 # What a reader sees as prose is the article without these.
 NOT_PROSE = "pre, code, script, style, .math, svg, annotation"
