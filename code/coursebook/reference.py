@@ -19,11 +19,14 @@ from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.environment import BuildEnvironment
+from sphinx.util import logging
 
 from coursebook import index_pages, package, problems, source_pages, traces
 from coursebook.html_element import link
 
 __all__ = ["entry", "listings", "setup"]
+
+logger = logging.getLogger(__name__)
 
 ITEM = r"\b([SM][1-9]\d?)\b"
 
@@ -42,9 +45,12 @@ SETTINGS = {
 def _configure(app: Sphinx, config: Config) -> None:
     for name, value in SETTINGS.items():
         setattr(config, name, value)
-    # Our own names have to resolve; those of other packages would need their sites.
-    config.nitpicky = True
-    config.nitpick_ignore_regex = [*config.nitpick_ignore_regex, (r"py:.*", r"(?!dlcourse\.).*"), (r"(?!py:).*", r".*")]
+
+
+def _missing(app: Sphinx, env: BuildEnvironment, node: addnodes.pending_xref, text: nodes.TextElement) -> None:
+    """Names of our own have to lead somewhere; those of other packages would need their sites."""
+    if node.get("refdomain") == "py" and node["reftarget"].startswith(f"{package.of_book(app).name}."):
+        logger.warning("the reference has no entry %s", node["reftarget"], location=node)
 
 
 def _tidy(app: Sphinx, doctree: nodes.document) -> None:
@@ -140,6 +146,7 @@ def setup(app: Sphinx) -> None:
     app.connect("config-inited", _configure)
     app.connect("autodoc-skip-member", _skip)
     app.connect("doctree-read", _tidy)
+    app.connect("missing-reference", _missing)
     app.connect("env-get-updated", _check)
     app.connect("doctree-resolved", _link, priority=200)
     app.connect("doctree-resolved", _link_items, priority=200)

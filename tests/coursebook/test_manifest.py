@@ -168,16 +168,19 @@ def test_it_is_written_when_it_changes_and_only_for_a_book_without_problems(book
 
 
 def test_another_module_adds_its_part(book, monkeypatch):
-    from coursebook import facts
+    from coursebook import equations
+
+    equation = {"label": "eq:a", "anchor": "equation-eq-a", "tex": "a = b", "line": 3, "number": "1", "page": "book/index"}
+    part = [{**equation, "implementations": [], "tests": [{"name": "test_a", "file": "tests/test_a.py", "line": 1}]}]
 
     def setup(app):
         original(app)
-        manifest.add_part(app, "equations", lambda env: [{"page": name} for name in manifest.pages(env)])
+        manifest.add_part(app, "equations", lambda env: part)
 
-    original = facts.setup
-    monkeypatch.setattr(facts, "setup", setup)
+    original = equations.setup
+    monkeypatch.setattr(equations, "setup", setup)
     assert book.build(strict=True).status == 0
-    assert read(book)["equations"] == [{"page": "book/index"}]
+    assert read(book)["equations"] == part
 
 
 def test_the_executed_notebook_is_the_source(book):

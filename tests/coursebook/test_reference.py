@@ -47,8 +47,17 @@ def test_entries_have_links_to_source_and_equations(referenced):
     assert "Bases: object" not in page.text
     assert page.find("a", class_="reference internal", href="#dlcourse.network.Layer"), "names link to entries"
 
+    theory_source = (referenced.root / "book/theory.md").read_text(encoding="utf-8")
     theory = BeautifulSoup(referenced.html("theory"), "html.parser")
     assert theory.select_one(".implementation .caption-text a")["href"] == "reference/network.html#dlcourse.network.Softmax"
+
+    referenced.replace("book/theory.md", "# Theory\n", "# Theory\n\n{py:obj}`dlcourse.network.Nothing` {py:obj}`numpy.nothing`\n\n{ref}`nowhere`\n")
+    result = referenced.build(strict=True)
+    assert result.status == 1, "a name of our own that leads nowhere"
+    assert re.search(r"theory.md:\d+: WARNING: the reference has no entry dlcourse.network.Nothing", result.output)
+    assert "numpy.nothing" not in result.output
+    assert "undefined label: 'nowhere'" in result.output
+    referenced.write("book/theory.md", theory_source)
 
     referenced.pages.remove("reference/losses")
     (referenced.root / "book/reference/losses.md").unlink()
