@@ -3,6 +3,7 @@
 import contextlib
 import json
 import shutil
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -10,10 +11,10 @@ from bs4 import BeautifulSoup
 from sphinx.builders.html import StandaloneHTMLBuilder
 from test_build import cell, notebook
 
-from conftest import ROOT
 from coursebook import facts, index_pages, lecture
 from coursebook.listing import duration
 
+ROOT = Path(__file__).resolve().parents[2]
 LISTED = {"claims": "claims", "status": "status", "manifest": "manifest-fields"}
 
 

@@ -3,6 +3,7 @@
 import importlib.metadata
 import json
 import shutil
+from pathlib import Path
 
 import jsonschema
 import nbformat
@@ -12,9 +13,9 @@ from bs4 import BeautifulSoup
 from dlcourse.data import load_digits
 from test_build import cell, notebook
 
-from conftest import ROOT
 from coursebook import manifest
 
+ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = json.loads(manifest.SCHEMA.read_text(encoding="utf-8"))
 CLAIM = 'claim("two is < three", 2 < 3, {"two": 2, "three": 3})'
 
