@@ -5,6 +5,7 @@ are for. Where the order matters (a handler that has to come first) it stands in
 a priority.
 """
 
+import hashlib
 from importlib import import_module
 from pathlib import Path
 
@@ -29,10 +30,18 @@ def _add_static_files(app: Sphinx, config: Config) -> None:
     config.html_static_path.append(str(Path(__file__).with_name("static")))
 
 
+def _version() -> int:
+    """Another number whenever this extension changes: Sphinx then reads every page again."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
+        digest.update(path.read_bytes())
+    return int.from_bytes(digest.digest()[:6], "big")
+
+
 def setup(app: Sphinx) -> dict:
     """Add the modules to a Sphinx build (called by Sphinx)."""
     for name in MODULES:
         import_module(f"coursebook.{name}").setup(app)
     app.connect("config-inited", _add_static_files)
     app.add_css_file("coursebook.css")
-    return {"parallel_read_safe": True, "parallel_write_safe": True}
+    return {"env_version": _version(), "parallel_read_safe": True, "parallel_write_safe": True}
