@@ -188,7 +188,8 @@ def html_of(app: Sphinx, node: nodes.math | nodes.math_block) -> str:
     except katex.FormulaError:  # reported above; the page is there to be looked at
         return f"<code>{escape(node.astext())}</code>"
     # Between its parts a line may break, also where a formula is joined with its neighbours.
-    return html if formula.display else html.replace('</span><span class="katex-base">', '</span><wbr><span class="katex-base">')
+    part = '<span class="katex-base">'
+    return html if formula.display else html.replace(f"</span>{part}", f"</span><wbr>{part}")
 
 
 def _visit_inline(self: HTML5Translator, node: nodes.math) -> None:

@@ -4,6 +4,8 @@ Sphinx numbers them through the whole book. When one is added it writes those pa
 whose own numbers move, but not those that only refer to them. Here these are written, too.
 """
 
+from copy import deepcopy
+
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.application import Sphinx
@@ -33,7 +35,7 @@ def _merge(app: Sphinx, env: BuildEnvironment, docnames: list[str], other: Build
 
 
 def _write_again(app: Sphinx, env: BuildEnvironment) -> list[str]:
-    numbers = {docname: {kind: dict(ids) for kind, ids in kinds.items()} for docname, kinds in env.toc_fignumbers.items()}
+    numbers = deepcopy(env.toc_fignumbers)
     before, env.coursebook_numbers = getattr(env, "coursebook_numbers", None), numbers
     return sorted(_referring(env)) if before not in (None, numbers) else []
 
