@@ -7,6 +7,7 @@ ask for it by a name that it makes up.
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from urllib.parse import unquote
 
 from sphinx.application import Sphinx
 
@@ -34,8 +35,9 @@ def sweep(app: Sphinx, named: set[str], merged: Iterable[str], optional: Iterabl
         # A script or style sheet names others without their folder.
         if name not in named and (name in merged or Path(name).name not in words):
             (root / name).unlink(missing_ok=True)
-    for image in root.glob("_images/*.png"):
-        if image.relative_to(root).as_posix() not in named and image.with_suffix(".webp").is_file():
+    shown = {unquote(name) for name in named}
+    for image in root.glob("_images/*"):  # also those of an earlier build
+        if image.relative_to(root).as_posix() not in shown and image.name not in words:
             image.unlink()
     for folder in sorted((path for path in (root / "_static").rglob("*") if path.is_dir()), reverse=True):
         if not any(folder.iterdir()):

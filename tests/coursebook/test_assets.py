@@ -121,7 +121,11 @@ def test_images_of_a_page(book):
     assert (first["width"], first["height"], first.get("loading")) == ("400", "400", None)
     assert (second["width"], second["height"], second["loading"]) == ("100", "100", "lazy")
     assert {image["src"] for image in (first, second)} == {"../_images/eye.webp"}
-    assert [path.name for path in (book.root / "_build/html/_images").iterdir()] == ["eye.webp"]
+    folder = book.root / "_build/html/_images"
+    assert [path.name for path in folder.iterdir()] == ["eye.webp"]
+    (folder / "of an earlier build.png").touch()
+    assert book.build(strict=True).status == 0
+    assert [path.name for path in folder.iterdir()] == ["eye.webp"]
 
 
 def test_the_address_of_the_site(book):
