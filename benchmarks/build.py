@@ -45,13 +45,12 @@ LEFT_OUT = shutil.ignore_patterns("_build", ".*", "node_modules", "tests", "benc
 STOCK = '''"""coursebook, with the running of pages left to myst-nb."""
 
 import os
-import types
 from pathlib import Path
 
 import coursebook
 
 os.environ["PYTHONPATH"] = str(Path(__file__).parent)  # where kernels find the package
-coursebook.execution = types.SimpleNamespace(setup=lambda app: None)
+coursebook.MODULES.remove("execution.pages")
 setup = coursebook.setup
 '''
 

@@ -1,8 +1,8 @@
 """What publishes the course book: one Sphinx extension of small modules.
 
-Each module does one thing and has its own ``setup``. This one only lists them, by what they
-are for. Where the order matters (a handler that has to come first) it stands in the module, as
-a priority.
+A folder is a room with one purpose, a module in it does one thing and has its own ``setup``.
+This one only lists them. Where the order of handlers matters it stands in the module, as a
+priority.
 """
 
 import hashlib
@@ -15,19 +15,23 @@ from sphinx.config import Config
 __all__ = ["setup"]
 
 MODULES = """
-    problems address
-    dataset execution
-    page implementation html_element
-    mathematics plain_formulas line_breaks numbering
-    lecture covers facts manifest index_pages
-    equations equation_lines reference source_pages
-    notebooks bundle launch
-    alternative_text images head site_files accessibility without_scripts assets
+    problems address dataset html_element
+    execution.pages
+    page.about page.alternative_text page.images page.head page.accessibility page.without_scripts
+    mathematics.formulas mathematics.plain_formulas mathematics.line_breaks mathematics.numbering
+    traceability.implementation traceability.lecture traceability.covers traceability.facts
+    traceability.manifest traceability.index_pages
+    traceability.equations traceability.equation_lines traceability.reference traceability.source_pages
+    notebooks.export notebooks.bundle notebooks.launch
+    assets.site_files assets.shared
 """.split()
 
 
-def _add_static_files(app: Sphinx, config: Config) -> None:
-    config.html_static_path.append(str(Path(__file__).with_name("static")))
+def _add_folders(app: Sphinx, config: Config) -> None:
+    # New lists, for Sphinx shares its default ones between builds.
+    folder = Path(__file__).parent
+    config.html_static_path = [*config.html_static_path, str(folder / "static")]
+    config.templates_path = [str(folder / "templates"), *config.templates_path]  # before the theme's
 
 
 def _version() -> int:
@@ -42,6 +46,6 @@ def setup(app: Sphinx) -> dict:
     """Add the modules to a Sphinx build (called by Sphinx)."""
     for name in MODULES:
         import_module(f"coursebook.{name}").setup(app)
-    app.connect("config-inited", _add_static_files)
+    app.connect("config-inited", _add_folders)
     app.add_css_file("coursebook.css")
     return {"env_version": _version(), "parallel_read_safe": True, "parallel_write_safe": True}

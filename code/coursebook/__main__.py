@@ -1,6 +1,6 @@
 """The command line: ``python -m coursebook COMMAND``; ``--help`` lists the commands.
 
-Each command is a module with ``add_arguments(parser)`` and ``run(arguments)``. The latter
+Each command is a module, named by its place in the package, with ``add_arguments(parser)`` and ``run(arguments)``. The latter
 returns the exit code; what goes wrong in a way that a user can mend it raises
 ``CommandError``, whose message is all that is shown.
 """
@@ -13,7 +13,7 @@ from importlib import import_module
 from coursebook.command import CommandError
 
 COMMANDS = {
-    "pdf": "print the built book into one PDF",
+    "printing.pdf": "print the built book into one PDF",
     "links": "check the links that lead out of the book",
 }
 
@@ -24,10 +24,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="coursebook", description="What is made of the book beside its site.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     module = None
-    for name, purpose in COMMANDS.items():
+    for place, purpose in COMMANDS.items():
+        name = place.rpartition(".")[2]
         command = commands.add_parser(name, help=purpose, description=purpose)
         if given[:1] == [name]:  # the others need not be loaded
-            module = import_module(f"coursebook.{name}")
+            module = import_module(f"coursebook.{place}")
             module.add_arguments(command)
     parsed = parser.parse_args(given)
     try:

@@ -16,7 +16,7 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.util import logging
 
-from coursebook.page import insert_below_title
+from coursebook.page.about import insert_below_title
 
 __all__ = ["setup"]
 

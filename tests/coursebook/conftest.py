@@ -14,7 +14,8 @@ import pytest
 from jupyter_book.sphinx import build_sphinx
 from sphinx.config import Config
 
-from coursebook import execution, front_matter, results
+from coursebook import front_matter
+from coursebook.execution import pages as execution, results
 
 ROOT = Path(__file__).resolve().parents[2]
 

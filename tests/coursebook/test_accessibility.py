@@ -7,7 +7,7 @@ from bs4 import BeautifulSoup
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coursebook.without_scripts import style
+from coursebook.page.without_scripts import style
 
 PAGE = """\
 ---

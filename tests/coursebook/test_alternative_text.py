@@ -7,7 +7,7 @@ from bs4 import BeautifulSoup
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coursebook.alternative_text import complaint
+from coursebook.page.alternative_text import complaint
 
 SQUARE = '<svg xmlns="http://www.w3.org/2000/svg" width="10" height="10"/>'
 words = st.text(st.characters(categories=["Ll"]), min_size=1, max_size=8)

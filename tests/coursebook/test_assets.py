@@ -7,7 +7,7 @@ import pytest
 from bs4 import BeautifulSoup
 from PIL import Image
 
-from coursebook import bundles, site_files
+from coursebook.assets import bundles, site_files
 
 
 def _assets(book) -> dict[str, str]:

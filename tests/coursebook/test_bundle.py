@@ -8,7 +8,8 @@ import pytest
 from bs4 import BeautifulSoup
 from test_wheel import PROJECT
 
-from coursebook import bundle, launch, site
+from coursebook import site
+from coursebook.notebooks import bundle, launch
 
 WHEEL = "dlcourse-1.2-py3-none-any.whl"
 

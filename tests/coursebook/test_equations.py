@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 from bs4 import BeautifulSoup
 
-from coursebook import equations
+from coursebook.traceability import equations
 
 LOSSES = '''\
 """Losses."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from bs4 import BeautifulSoup
 
-from coursebook import execution
+from coursebook.execution import pages as execution
 from test_build import cell, notebook, ran
 from test_runner import STARTS_A_PROCESS, all_end, alive, pids
 

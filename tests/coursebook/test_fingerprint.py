@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from coursebook.fingerprint import code_cells, fingerprint
+from coursebook.execution.fingerprint import code_cells, fingerprint
 
 SETTINGS = {"kernel": "python3", "folder": "book", "allow_errors": False, "variables": {"A": "1"}}
 

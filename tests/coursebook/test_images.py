@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from coursebook import images
+from coursebook.page import images
 
 
 def _picture(mode: str, seed: int, size=(40, 30)) -> Image.Image:

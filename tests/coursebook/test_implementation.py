@@ -4,7 +4,7 @@ from textwrap import dedent
 
 import pytest
 
-from coursebook.implementation import source_of
+from coursebook.traceability.implementation import source_of
 
 ROOT = Path(__file__).resolve().parents[2]
 

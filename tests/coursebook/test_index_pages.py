@@ -11,8 +11,8 @@ from bs4 import BeautifulSoup
 from sphinx.builders.html import StandaloneHTMLBuilder
 from test_build import cell, notebook
 
-from coursebook import facts, index_pages, lecture
-from coursebook.listing import duration
+from coursebook.traceability import facts, index_pages, lecture
+from coursebook.traceability.listing import duration
 
 ROOT = Path(__file__).resolve().parents[2]
 LISTED = {"claims": "claims", "status": "status", "manifest": "manifest-fields"}

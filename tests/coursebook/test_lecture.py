@@ -8,8 +8,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coursebook import front_matter, lecture
-from coursebook.page import LAST, items
+from coursebook import front_matter
+from coursebook.traceability import lecture
+from coursebook.page.about import LAST, items
 
 ROOT = Path(__file__).resolve().parents[2]
 FILE = ROOT / "book/course/lecture.yml"

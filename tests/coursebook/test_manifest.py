@@ -13,7 +13,7 @@ from bs4 import BeautifulSoup
 from dlcourse.data import load_digits
 from test_build import cell, notebook
 
-from coursebook import manifest
+from coursebook.traceability import manifest
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = json.loads(manifest.SCHEMA.read_text(encoding="utf-8"))
@@ -169,7 +169,7 @@ def test_it_is_written_when_it_changes_and_only_for_a_book_without_problems(book
 
 
 def test_another_module_adds_its_part(book, monkeypatch):
-    from coursebook import equations
+    from coursebook.traceability import equations
 
     equation = {"label": "eq:a", "anchor": "equation-eq-a", "tex": "a = b", "line": 3, "number": "1", "page": "book/index"}
     part = [{**equation, "implementations": [], "tests": [{"name": "test_a", "file": "tests/test_a.py", "line": 1}]}]

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from sphinx import addnodes
 
-from coursebook.inline import display_math, escape, inline_math
-from coursebook.markdown import Writer
+from coursebook.notebooks.inline import display_math, escape, inline_math
+from coursebook.notebooks.markdown import Writer
 
 READER = MarkdownIt("commonmark").enable("table")
 TEXTS = st.text(string.ascii_letters + string.digits + string.punctuation + " é±“”", min_size=1, max_size=30)

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from jupyter_book.sphinx import build_sphinx
 from PIL import Image
 
-from coursebook import katex, mathematics, node
-from coursebook.katex import Formula, FormulaError, Renderer
-from coursebook.plain_formulas import plain
+from coursebook import node
+from coursebook.mathematics import formulas as mathematics, katex
+from coursebook.mathematics.katex import Formula, FormulaError, Renderer
+from coursebook.mathematics.plain_formulas import plain
 
 
 @pytest.fixture(scope="module")

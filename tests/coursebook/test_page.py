@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coursebook.page import items, shown
+from coursebook.page.about import items, shown
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from pypdf import PdfReader
 
-from coursebook import chromium, pdf
+from coursebook.printing import chromium, pdf
 
 ROOT = Path(__file__).resolve().parents[2]
 

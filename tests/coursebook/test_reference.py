@@ -9,7 +9,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from coursebook.package import Package
-from coursebook.traces import in_docstrings
+from coursebook.traceability.traces import in_docstrings
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = Package(ROOT / "code/dlcourse")

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from coursebook.results import DAYS, Store
-from coursebook.runner import Failure, Run
+from coursebook.execution.results import DAYS, Store
+from coursebook.execution.runner import Failure, Run
 
 RUN = Run(
     cells=[{"execution_count": 1, "outputs": [{"output_type": "stream", "name": "stdout", "text": "0.1 ± 2 \u2028"}]}],

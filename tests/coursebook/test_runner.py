@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from coursebook import runner
-from coursebook.runner import Page, run
+from coursebook.execution import runner
+from coursebook.execution.runner import Page, run
 
 
 def page(tmp_path, *sources, **settings):

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from coursebook import progress as progress_module
-from coursebook.progress import Progress
-from coursebook.runner import Failure, Page, Run
-from coursebook.scheduler import longest_first, run_pages, shares
+from coursebook.execution import progress as progress_module
+from coursebook.execution.progress import Progress
+from coursebook.execution.runner import Failure, Page, Run
+from coursebook.execution.scheduler import longest_first, run_pages, shares
 
 
 def page(name, code="1", folder="."):

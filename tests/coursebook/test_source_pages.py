@@ -7,8 +7,8 @@ from bs4 import BeautifulSoup
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from coursebook import source_pages
-from coursebook.source_pages import highlighted
+from coursebook.traceability import source_pages
+from coursebook.traceability.source_pages import highlighted
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -13,8 +13,8 @@ from fontTools.ttLib import TTFont
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coursebook import icons, stylesheet, usage
-from coursebook.usage import Usage
+from coursebook.assets import icons, stylesheet, usage
+from coursebook.assets.usage import Usage
 
 THEME = Path(pydata_sphinx_theme.__file__).parent / "theme/pydata_sphinx_theme/static"
 NAMES = st.from_regex(r"[a-z][a-z0-9_-]{0,8}", fullmatch=True)

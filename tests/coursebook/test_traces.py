@@ -4,7 +4,7 @@ from textwrap import dedent
 
 import pytest
 
-from coursebook.traces import MalformedTrace, Trace, definitions, in_docstrings, in_tests
+from coursebook.traceability.traces import MalformedTrace, Trace, definitions, in_docstrings, in_tests
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -6,7 +6,7 @@ from textwrap import dedent
 
 import pytest
 
-from coursebook import wheel
+from coursebook.notebooks import wheel
 
 PROJECT = """\
     [build-system]

@@ -339,7 +339,7 @@ def state(name: str) -> tuple:
 
 @pytest.mark.parametrize("name", SHOWN)
 def test_unedited_cells_leave_everything_as_it_is(name):
-    from coursebook.implementation import source_of
+    from coursebook.traceability.implementation import source_of
 
     module = next(ROOT.glob(f"code/{'/'.join(name.split('.')[:2])}.py"))
     shown = source_of(module.read_text(encoding="utf-8"), name.split(".")[2:])

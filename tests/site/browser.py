@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from coursebook import chromium as installed
+from coursebook.printing import chromium as installed
 
 SIZES = {"laptop": {"width": 1280, "height": 800}, "phone": {"width": 390, "height": 844}}
 TEXT = {"text/html", "text/css", "text/javascript", "application/json", "image/svg+xml"}

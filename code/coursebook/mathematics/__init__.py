@@ -1,0 +1,1 @@
+"""Formulas, rendered while the book is built."""
