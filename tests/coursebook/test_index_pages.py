@@ -112,7 +112,7 @@ def test_they_show_what_the_pages_did_and_follow_their_changes(book):
     book.replace("book/lesson.md", "Other prose mends (M1).", "## Section\n\nIt mends (M1).")
     assert written(book, strict(book)) == ["lesson", "slides"], "a section covers what the page did"
     assert article(book, "slides").find(id="M1").a["href"] == "lesson.html#section"
-    book.write("book/lesson.md", lesson("nine is less than three", 2).replace("Prose", "## Section\n\nIt"))
+    book.page("lesson", lesson("nine is less than three", 2).replace("Prose", "## Section\n\nIt"))
     again = written(book, strict(book))  # the page ran again, and may have taken another time
     assert set(again) - {"status"} == {"lesson", "claims"}
     assert "nine is less than three" in article(book, "claims").text
@@ -142,7 +142,7 @@ def test_a_build_that_is_stopped_leaves_no_old_page_that_passes_for_new(book, mo
     book.page("lesson", lesson())
     book.page("claims", "# The claims\n\n```{claims}\n```\n")
     assert book.build(strict=True).status == 0
-    book.write("book/lesson.md", lesson("nine is less than three"))
+    book.page("lesson", lesson("nine is less than three"))
 
     def stopped(*_):
         raise KeyboardInterrupt
@@ -191,11 +191,12 @@ def test_what_is_due_must_be_covered_and_what_is_said_to_be_covered_must_be(book
 
 
 def test_a_wrong_list_of_items_fails_the_build(book):
-    book.page("slides", "# The slides\n\n:::{slides} lecture.yml\n:::\n\n:::{slides} nowhere.yml\n:::\n")
+    front = "---\ndescription: Two lists, both of them wrong.\n---\n"
+    book.page("slides", front + "# The slides\n\n:::{slides} lecture.yml\n:::\n\n:::{slides} nowhere.yml\n:::\n")
     book.replace("book/lecture.yml", "  S81:", "  S82:")
     result = book.build()
-    assert "book/slides.md:3: slides: book/lecture.yml: lecture: expected S1 to S81" in result.last_lines
-    assert "book/slides.md:6: slides: book/nowhere.yml: No such file or directory" in result.last_lines
+    assert "book/slides.md:6: slides: book/lecture.yml: lecture: expected S1 to S81" in result.last_lines
+    assert "book/slides.md:9: slides: book/nowhere.yml: No such file or directory" in result.last_lines
 
 
 @pytest.mark.parametrize(

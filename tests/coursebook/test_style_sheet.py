@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from coursebook.assets import icons, stylesheet, usage
 from coursebook.assets.usage import Usage
+from coursebook.files import write_whole
 
 THEME = Path(pydata_sphinx_theme.__file__).parent / "theme/pydata_sphinx_theme/static"
 NAMES = st.from_regex(r"[a-z][a-z0-9_-]{0,8}", fullmatch=True)
@@ -58,7 +59,7 @@ def test_sheets_are_merged_with_imports_media_and_addresses(tmp_path):
         "print.css": "u{color:red}",
         "data.css": "s{background:url(data:image/png;base64,AA)} a{b:url(#c)}",
     }.items():
-        stylesheet.write(tmp_path / name, css)
+        write_whole(tmp_path / name, css)
     merged = stylesheet.merge(tmp_path, {"styles/main.css": "", "base.css": "", "print.css": "print", "data.css": ""})
     assert re.sub(r"\s+", "", merged) == (
         "i{background:url(i.png)}b{background:url(fonts/b.woff2?x#y)}@mediaprint{u{color:red}}"

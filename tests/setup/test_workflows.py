@@ -81,7 +81,7 @@ def test_names_are_those_of_the_code():
     assert f"_build/html/{bundle.NAME}" in text
     assert f"_build/pdf/{pdf.NAME}" in text
     assert "google-chrome" in chromium.NAMES
-    assert 'Store(Path(app.outdir).parent / ".results")' in (ROOT / "code/coursebook/execution.py").read_text()
+    assert 'Store(Path(app.outdir).parent / ".results")' in (ROOT / "code/coursebook/execution/pages.py").read_text()
 
 
 def test_the_code_is_tested_on_every_python_of_the_book():

@@ -18,6 +18,7 @@ from sphinx.application import Sphinx
 from coursebook.assets import stylesheet, usage
 from coursebook.assets.sweep import sweep
 from coursebook.assets.usage import Usage
+from coursebook.files import write_whole
 from coursebook.page import without_scripts
 
 __all__ = ["SCRIPT", "STYLE", "Versions", "make"]
@@ -75,7 +76,7 @@ def make(app: Sphinx, styles: dict[str, str], scripts: list[str], optional: list
         used |= Usage.from_json(page["used"])
 
     if scripts:
-        stylesheet.write(root / SCRIPT, _joined(root, scripts))
+        write_whole(root / SCRIPT, _joined(root, scripts))
     elif not (root / SCRIPT).is_file():
         return  # there is no site
     for name in {SCRIPT, *used.files}:
@@ -86,9 +87,9 @@ def make(app: Sphinx, styles: dict[str, str], scripts: list[str], optional: list
     if styles:
         styles = styles | {f"_static/{name}": "" for page in pages.values() for name in page["besides"]}
         whole = stylesheet.merge(root / "_static", {name.removeprefix("_static/"): styles[name] for name in styles})
-        stylesheet.write(cache / "whole" / STYLE, whole)  # for who wants to compare
+        write_whole(cache / "whole" / STYLE, whole)  # for who wants to compare
         read = used | Usage(variables={name for sheet in alone.values() for name in sheet["variables"]})
-        stylesheet.write(root / STYLE, stylesheet.trim(whole, read, root / "_static", cache))
+        write_whole(root / STYLE, stylesheet.trim(whole, read, root / "_static", cache))
 
     versions = Versions(_digest(root / STYLE), _digest(root / SCRIPT))
     _name_versions(root, pages, versions)
@@ -96,7 +97,7 @@ def make(app: Sphinx, styles: dict[str, str], scripts: list[str], optional: list
     sweep(app, used.files | {STYLE, SCRIPT}, merged, optional)
     state = {"versions": asdict(versions), "pages": pages, "alone": alone, "merged": merged}
     if state != last:
-        stylesheet.write(cache / "state.json", json.dumps(state))
+        write_whole(cache / "state.json", json.dumps(state))
 
 
 def _read_pages(root: Path, known: dict[str, dict]) -> dict[str, dict]:
@@ -141,13 +142,13 @@ def _trim_alone(root: Path, used: Usage, last: dict[str, dict], cache: Path) -> 
             continue  # the last is made of what is trimmed
         copy = cache / "whole" / name
         if _digest(file) != last.get(name, {}).get("trimmed") or not copy.is_file():
-            stylesheet.write(copy, file.read_text(encoding="utf-8-sig"))  # somebody has just written it
+            write_whole(copy, file.read_text(encoding="utf-8-sig"))  # somebody has just written it
         css = copy.read_text(encoding="utf-8")
         # What it sets may be read in the other style sheets.
         set_here = Usage(variables=set(re.findall(r"(--[\w-]+)\s*:", css)))
         trimmed = stylesheet.trim(css, used | set_here, file.parent, cache)
         if trimmed != file.read_text(encoding="utf-8-sig"):
-            stylesheet.write(file, trimmed)
+            write_whole(file, trimmed)
         alone[name] = {"trimmed": _digest(file), "variables": usage.variables(trimmed)}
     return alone
 
@@ -159,7 +160,7 @@ def _name_versions(root: Path, pages: dict[str, dict], versions: Versions) -> No
             continue
         path = root / name
         html = path.read_text(encoding="utf-8")
-        stylesheet.write(path, VERSION.sub(lambda found: f"{found[1]}?v={named[found[2]]}", html))
+        write_whole(path, VERSION.sub(lambda found: f"{found[1]}?v={named[found[2]]}", html))
         page.update(stamp=_stamp(path), versions={kind: named[kind] for kind in page["versions"]})
 
 

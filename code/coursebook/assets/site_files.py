@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
-from coursebook.assets.stylesheet import write
+from coursebook.files import write_whole
 from coursebook.page.head import ICON
 
 __all__ = ["setup"]
@@ -110,7 +110,7 @@ def _update(file: Path, text: str) -> None:
     if not text:
         file.unlink(missing_ok=True)
     elif not file.is_file() or file.read_text(encoding="utf-8") != text:
-        write(file, text)
+        write_whole(file, text)
 
 
 def setup(app: Sphinx) -> None:

@@ -6,7 +6,6 @@ used names; the result is kept.
 
 import hashlib
 import json
-import os
 import posixpath
 import re
 import subprocess
@@ -15,8 +14,9 @@ from pathlib import Path
 from coursebook import node
 from coursebook.assets import icons, usage
 from coursebook.assets.usage import Usage
+from coursebook.files import write_whole
 
-__all__ = ["merge", "trim", "write"]
+__all__ = ["merge", "trim"]
 
 TRIMMER = Path(__file__).with_name("trim.mjs")
 CODE = (TRIMMER, Path(icons.__file__), Path(__file__))
@@ -78,7 +78,7 @@ def trim(css: str, used: Usage, folder: Path, cache: Path) -> str:
         inputs.update(file.read_bytes())
     stored = cache / f"{inputs.hexdigest()[:32]}.css"
     if not stored.is_file():
-        write(stored, icons.embed(_purge(css, asked), folder))
+        write_whole(stored, icons.embed(_purge(css, asked), folder))
     return stored.read_text(encoding="utf-8")
 
 
@@ -94,9 +94,3 @@ def _purge(css: str, asked: dict[str, list[str]]) -> str:
     return done.stdout
 
 
-def write(file: Path, text: str) -> None:
-    """Write a file so that it is there whole or not at all."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = file.with_name(f".{file.name}.{os.getpid()}")
-    unfinished.write_text(text, encoding="utf-8", newline="\n")
-    os.replace(unfinished, file)

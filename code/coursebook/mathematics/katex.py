@@ -5,16 +5,15 @@ input, so nothing is left behind when a build fails.
 """
 
 import json
-import os
 import re
 import subprocess
-import tempfile
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
 from coursebook import node
+from coursebook.files import write_whole
 
 __all__ = ["Formula", "FormulaError", "Renderer", "copy_style", "version"]
 
@@ -121,16 +120,8 @@ class Renderer:
         return stored["formulas"] if same else {}
 
     def _save(self) -> None:
-        self.store.parent.mkdir(parents=True, exist_ok=True)
         content = json.dumps({"identity": self._identity, "formulas": self._known}, ensure_ascii=False)
-        handle, name = tempfile.mkstemp(dir=self.store.parent, prefix=self.store.name)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(content)
-            os.replace(name, self.store)
-        except BaseException:
-            os.unlink(name)
-            raise
+        write_whole(self.store, content)
 
 
 def _key(formula: Formula) -> str:

@@ -102,4 +102,4 @@ def _index_text(app: Sphinx) -> None:
 
 def setup(app: Sphinx) -> None:
     app.connect("builder-inited", _index_text)
-    app.connect("html-page-context", _name_page, priority=900)  # after the theme
+    app.connect("html-page-context", _name_page, priority=850)  # after the theme, before the head is made

@@ -13,8 +13,8 @@ from pathlib import Path
 from sphinx.application import Sphinx
 
 from coursebook import site
+from coursebook.files import write_changed
 from coursebook.notebooks import wheel
-from coursebook.notebooks.export import write
 
 __all__ = ["NAME", "contents", "setup"]
 
@@ -103,7 +103,7 @@ def _write(app: Sphinx, exception: Exception | None) -> None:
         return
     built = wheel.of_book(app)
     out = Path(app.outdir)
-    write(out / built.name, files[built.name])
+    write_changed(out / built.name, files[built.name])
     for old in out.glob("dlcourse-*.whl"):
         if old.name != built.name:
             old.unlink()
@@ -114,8 +114,8 @@ def _write(app: Sphinx, exception: Exception | None) -> None:
     target = out / NAME
     if target.is_file() and stamp.is_file() and stamp.read_text(encoding="utf-8") == fingerprint:
         return
-    write(target, pack(files))
-    write(stamp, fingerprint.encode())
+    write_changed(target, pack(files))
+    write_changed(stamp, fingerprint)
 
 
 def setup(app: Sphinx) -> None:

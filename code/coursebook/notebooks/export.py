@@ -18,7 +18,6 @@ too, since later cells need them. Three tags of a cell mean something here:
 import hashlib
 import json
 import mimetypes
-import os
 import posixpath
 import re
 import sysconfig
@@ -33,12 +32,13 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from sphinx.application import Sphinx
 
 from coursebook import package, site
+from coursebook.files import write_changed
 from coursebook.notebooks.first_cell import EDITING, first_cell
 from coursebook.notebooks.inline import escape
 from coursebook.notebooks.markdown import BOOK_ONLY, Writer
 from coursebook.notebooks.outputs import clean
 
-__all__ = ["notebook_of", "setup", "write"]
+__all__ = ["notebook_of", "setup"]
 
 FOLDED = {"jupyter": {"source_hidden": True, "outputs_hidden": True}, "collapsed": True, "cellView": "form"}
 METADATA = {
@@ -241,24 +241,13 @@ def notebook_of(app: Sphinx, docname: str, doctree: nodes.document, executed: No
     return _Notebook(app, docname, doctree, executed).made()
 
 
-def write(path: Path, content: bytes) -> bool:
-    """Write a file, whole or not at all; whether it differs from what was there."""
-    if path.is_file() and path.read_bytes() == content:
-        return False
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_bytes(content)
-    os.replace(partial, path)
-    return True
-
-
 def _write(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     if not (site.is_built(app) and site.has_notebook(app, docname)):
         return
     executed = Path(app.env.mystnb_config.output_folder, f"{docname}.ipynb")
     notebook = notebook_of(app, docname, doctree, nbformat.read(executed, as_version=4))
     text = json.dumps(notebook, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
-    write(Path(app.outdir, "_sources", f"{docname}.ipynb"), text.encode())
+    write_changed(Path(app.outdir, "_sources", f"{docname}.ipynb"), text)
 
 
 def _offer(app: Sphinx, pagename: str, template: str, context: dict, doctree: object) -> None:

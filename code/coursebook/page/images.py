@@ -6,17 +6,17 @@ so that the text doesn't move when it comes, and all but a page's first are load
 the reader gets near.
 """
 
-import filecmp
 import hashlib
 import os
 import re
-import shutil
 from html import escape, unescape
 from pathlib import Path
 from urllib.parse import quote, unquote
 
 from PIL import Image
 from sphinx.application import Sphinx
+
+from coursebook.files import write_changed
 
 __all__ = ["prepare", "setup"]
 
@@ -106,7 +106,7 @@ def _prepare_page(app: Sphinx, pagename: str, template: str, context: dict, doct
         source = None
         if original.suffix.lower() == ".png" and (file := light(original, cache)) != original:
             name = unquote(address[2]).rpartition(".")[0] + ".webp"
-            _copy(file, folder / name)
+            write_changed(folder / name, file.read_bytes())
             source = address[1] + quote(name)
             lighter[address[1] + address[2]] = source
         return prepare(tag[0], size, source, seen == 1)
@@ -115,15 +115,6 @@ def _prepare_page(app: Sphinx, pagename: str, template: str, context: dict, doct
     for old, new in lighter.items():
         body = body.replace(f'href="{old}"', f'href="{new}"')  # a figure links to itself in full size
     context["body"] = body
-
-
-def _copy(file: Path, target: Path) -> None:
-    if target.is_file() and filecmp.cmp(file, target, shallow=False):
-        return
-    target.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = target.with_name(f".{target.name}.{os.getpid()}")
-    shutil.copyfile(file, unfinished)
-    os.replace(unfinished, target)
 
 
 def setup(app: Sphinx) -> None:

@@ -9,7 +9,6 @@ commit, no path. So a build of the same results writes the same file.
 """
 
 import json
-import os
 import platform
 from collections.abc import Callable, Iterator
 from functools import lru_cache
@@ -22,6 +21,7 @@ from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 
 from coursebook import problems
+from coursebook.files import write_changed
 from coursebook.traceability import facts, lecture
 
 __all__ = ["NAME", "PAGED", "SCHEMA", "add_part", "manifest", "pages", "setup"]
@@ -155,10 +155,7 @@ def _write(app: Sphinx, exception: Exception | None) -> None:
         return
     text = json.dumps(manifest(app.env), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     for file, content in {path: text, path.with_name(SCHEMA.name): SCHEMA.read_text(encoding="utf-8")}.items():
-        if not file.is_file() or file.read_text(encoding="utf-8") != content:
-            part = file.with_name(f"{file.name}.part")
-            part.write_text(content, encoding="utf-8", newline="\n")
-            os.replace(part, file)
+        write_changed(file, content)
 
 
 def setup(app: Sphinx) -> None:

@@ -7,7 +7,6 @@ A page is written again only when what it shows has changed.
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator
 from html import escape
 from pathlib import Path
@@ -17,6 +16,8 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
+
+from coursebook.files import write_whole
 
 __all__ = ["address", "files", "highlighted", "setup"]
 
@@ -129,9 +130,7 @@ class _State:
         return set(self.before) - set(self.now)
 
     def write(self) -> None:
-        partial = self.path.with_suffix(".partial")
-        partial.write_text(json.dumps(self.now), encoding="utf-8")
-        os.replace(partial, self.path)
+        write_whole(self.path, json.dumps(self.now))
 
 
 def _output(app: Sphinx, page: str) -> Path:
