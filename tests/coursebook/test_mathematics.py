@@ -152,7 +152,7 @@ def test_a_store_that_cannot_be_written_stays_as_it_was(tmp_path, monkeypatch):
     def fail(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(katex.os, "replace", fail)
+    monkeypatch.setattr("coursebook.files.os.replace", fail)
     with pytest.raises(KeyboardInterrupt):
         Renderer(store).html(Formula("b", False))
     assert store.read_bytes() == before
