@@ -83,7 +83,9 @@ def test_the_first_stop_skips_to_the_page(reader, longest):
         page = tab.open(longest)
         page.keyboard.press("Tab")
         assert "Skip to main content" in focused(page)
-        assert page.locator(".skip-link a").bounding_box()["y"] >= 0, "it comes into sight"
+        page.wait_for_function(  # it comes into sight, by and by
+            "document.querySelector('.skip-link a').getBoundingClientRect().top >= 0", timeout=3000
+        )
         page.keyboard.press("Enter")
         assert page.evaluate("location.hash") == "#main-content"
         page.keyboard.press("Tab")

@@ -5,9 +5,10 @@ import os
 import subprocess
 
 import pytest
-from browser import ARGUMENTS, executable
+from browser import executable
 
 from coursebook import node
+from coursebook.printing.chromium import ARGUMENTS
 
 LEAST = {"performance": 0.95, "accessibility": 1, "best-practices": 1, "seo": 1}
 RUNS = 5  # at most

@@ -31,7 +31,7 @@ def listed(pages):
 
 def test_it_fits_its_schema(manifest, site):
     schema = json.loads((site / manifest["$schema"]).read_text(encoding="utf-8"))
-    assert schema == json.loads((ROOT / "code/coursebook/manifest.schema.json").read_text(encoding="utf-8"))
+    assert schema == json.loads((ROOT / "code/coursebook/traceability/manifest.schema.json").read_text(encoding="utf-8"))
     jsonschema.Draft202012Validator(schema).validate(manifest)
 
 
