@@ -68,7 +68,8 @@ LISTINGS = [address for address in ADDRESSES if address.startswith("source/")]
 
 
 def pytest_generate_tests(metafunc):
-    if "address" in metafunc.fixturenames:
+    chosen = [mark.args[0] for mark in metafunc.definition.iter_markers("parametrize")]
+    if "address" in metafunc.fixturenames and "address" not in chosen:
         metafunc.parametrize(
             "address",
             [
@@ -76,7 +77,7 @@ def pytest_generate_tests(metafunc):
                 for address in ADDRESSES
             ],
         )
-    if "page" in metafunc.fixturenames:
+    if "page" in metafunc.fixturenames and "page" not in chosen:
         metafunc.parametrize("page", PAGES, ids=lambda page: page.name)
 
 

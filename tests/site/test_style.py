@@ -10,6 +10,8 @@ import pytest
 from browser import SIZES
 from PIL import Image, ImageChops
 
+# A page of each kind; every other one is made of the same parts.
+PAGES = ["book/index.html", "book/labs/mnist.html", "book/course/slides.html", "book/reference/losses.html"]
 THEME = Path(pydata_sphinx_theme.__file__).with_name("theme") / "pydata_sphinx_theme/static"
 STILL = "*, *::before, *::after { animation: none !important; transition: none !important; caret-color: transparent !important; }"
 READY = """async () => {
@@ -120,6 +122,7 @@ def _font(route):
 @pytest.mark.slow
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("address", PAGES)
 def test_it_looks_the_same(reader, whole, address, size, theme, tmp_path):
     trimmed = _pictures(reader, address, size, theme, None)
     complete = _pictures(reader, address, size, theme, whole)
