@@ -4,7 +4,9 @@ The notebooks come out of the bundle. Neither the book's environment nor the che
 reach of the kernel: what it needs, its first cell has to install.
 """
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 import zipfile
@@ -58,7 +60,14 @@ class Environment:
             notebook, km=manager, timeout=900, startup_timeout=120,
             resources={"metadata": {"path": str((self.bundle / path).parent)}},
         )  # fmt: skip
-        return client.execute(env=self.variables)
+        groups = set()  # of processes: the kernel's own, which joblib's workers outlive
+        client.on_cell_start = lambda **_: groups.add(getattr(manager.provisioner, "pgid", None))
+        try:
+            return client.execute(env=self.variables)
+        finally:
+            for group in groups - {None, os.getpgrp()}:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(group, signal.SIGTERM)
 
 
 def said(notebook: nbformat.NotebookNode) -> list[str]:
