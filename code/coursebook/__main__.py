@@ -1,8 +1,8 @@
 """The command line: ``python -m coursebook COMMAND``; ``--help`` lists the commands.
 
-Each command is a module, named by its place in the package, with ``add_arguments(parser)`` and ``run(arguments)``. The latter
-returns the exit code; what goes wrong in a way that a user can mend it raises
-``CommandError``, whose message is all that is shown.
+Each command is a module, named by its place in the package, with ``add_arguments(parser)``
+and ``run(arguments)``. The latter returns the exit code; what goes wrong in a way that a
+user can mend raises ``CommandError``, whose message is all that is shown.
 """
 
 import argparse

@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import installed_chromium
 import pytest
 from pypdf import PdfReader
 
@@ -19,12 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture
 def executable():
-    try:
-        return chromium.find()
-    except FileNotFoundError as error:
-        if os.environ.get("COURSEBOOK_BROWSER") == "required":
-            pytest.fail(f"{error}, and COURSEBOOK_BROWSER=required", pytrace=False)
-        pytest.skip(str(error))
+    return installed_chromium.executable()
 
 
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="

@@ -5,7 +5,6 @@ in ``.ci/run``, its absence is a failure.
 """
 
 import gzip
-import os
 import re
 import sys
 import threading
@@ -18,6 +17,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
+from installed_chromium import executable
 
 from coursebook.printing import chromium as installed
 
@@ -87,16 +87,6 @@ def serve(folder: Path) -> Iterator[str]:
         server.shutdown()
         server.server_close()
         thread.join()
-
-
-def executable() -> str:
-    """The path of Chromium; skips the test, or fails it, where there is none."""
-    try:
-        return installed.find()
-    except FileNotFoundError as error:
-        if os.environ.get("COURSEBOOK_BROWSER") == "required":
-            pytest.fail(f"{error}, and COURSEBOOK_BROWSER=required", pytrace=False)
-        pytest.skip(str(error))
 
 
 @dataclass

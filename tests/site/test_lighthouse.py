@@ -5,7 +5,7 @@ import os
 import subprocess
 
 import pytest
-from browser import executable
+from installed_chromium import executable
 
 from coursebook import node
 from coursebook.printing.chromium import ARGUMENTS

@@ -13,6 +13,7 @@ import re
 from sphinx.application import Sphinx
 from sphinx.builders.html import StandaloneHTMLBuilder
 
+from coursebook import site
 from coursebook.assets import bundles
 
 __all__ = ["setup"]
@@ -31,10 +32,6 @@ ON_DEMAND = {
 # Settings between the scripts: of togglebutton.js, and what the bundle settles for all pages
 TOGGLE = re.compile(r"\s*(?:let|var) toggle")
 SETTLED = re.compile(r"\s*DOCUMENTATION_OPTIONS\.(?:pagename|search_as_you_type) = [^;]*;\s*$")
-
-
-def _serves(app: Sphinx) -> bool:
-    return app.builder.name in ("html", "dirhtml")
 
 
 def _name(asset: object) -> str:
@@ -71,7 +68,7 @@ def _shared_scripts(builder: StandaloneHTMLBuilder) -> list[str]:
 
 
 def _fill_head(app: Sphinx, pagename: str, template: str, context: dict, doctree: object) -> None:
-    if not _serves(app):
+    if not site.is_built(app):
         return
     builder = app.builder
     versions = bundles.Versions.of_last_build(app)
@@ -101,7 +98,7 @@ def _fill_head(app: Sphinx, pagename: str, template: str, context: dict, doctree
 
 
 def _finish(app: Sphinx, exception: Exception | None) -> None:
-    if exception is not None or not _serves(app):
+    if exception is not None or not site.is_built(app):
         return
     written = hasattr(app.builder, "_orig_css_files")  # else no page was out of date
     styles = _shared_styles(app.builder) if written else {}
@@ -110,7 +107,7 @@ def _finish(app: Sphinx, exception: Exception | None) -> None:
 
 
 def _add_scripts(app: Sphinx) -> None:
-    if _serves(app):
+    if site.is_built(app):
         app.add_js_file("menus.js")
 
 

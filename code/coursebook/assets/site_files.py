@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
-from coursebook.files import write_whole
+from coursebook import site
+from coursebook.files import write_changed
 from coursebook.page.head import ICON
 
 __all__ = ["setup"]
@@ -62,7 +63,7 @@ def _home(app: Sphinx) -> str:
 
 
 def _add_pages(app: Sphinx) -> Iterator[tuple[str, dict, str]]:
-    if app.builder.name in ("html", "dirhtml"):
+    if site.is_built(app):
         body = NOT_FOUND.format(home=_home(app), title=escape(app.config.html_title or app.config.project))
         yield "404", {"title": "There is no such page", "body": body}, "page.html"
 
@@ -73,7 +74,7 @@ def _drop_empty_index(app: Sphinx, env: BuildEnvironment) -> None:
 
 
 def _finish(app: Sphinx, exception: Exception | None) -> None:
-    if exception is not None or app.builder.name not in ("html", "dirhtml") or not Path(app.outdir).is_dir():
+    if exception is not None or not site.is_built(app) or not Path(app.outdir).is_dir():
         return
     root = Path(app.outdir)
     not_found = root / "404.html"
@@ -109,8 +110,8 @@ def _update(file: Path, text: str) -> None:
     """Write a file where its content changes; without content, take it away."""
     if not text:
         file.unlink(missing_ok=True)
-    elif not file.is_file() or file.read_text(encoding="utf-8") != text:
-        write_whole(file, text)
+    else:
+        write_changed(file, text)
 
 
 def setup(app: Sphinx) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from coursebook import node
-from coursebook.files import write_whole
+from coursebook.files import write_changed, write_whole
 
 __all__ = ["Formula", "FormulaError", "Renderer", "copy_style", "version"]
 
@@ -157,7 +157,4 @@ def copy_style(folder: Path) -> None:
     files = {"LICENSE": (source / "LICENSE").read_bytes(), "katex.min.css": style.encode()}
     files |= {font: (source / "dist" / font).read_bytes() for font in fonts}
     for name, content in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.is_file() or path.read_bytes() != content:
-            path.write_bytes(content)
+        write_changed(folder / name, content)

@@ -15,6 +15,7 @@ from sphinx.application import Sphinx
 from coursebook import site
 from coursebook.files import write_changed
 from coursebook.notebooks import wheel
+from coursebook.traceability.manifest import pages
 
 __all__ = ["NAME", "contents", "setup"]
 
@@ -54,7 +55,7 @@ def contents(app: Sphinx) -> dict[str, bytes]:
     paths = site.in_bundle(app)
     if not built or not paths:
         return {}
-    order = [name for name in _in_order(app) if name in paths]
+    order = [name for name in pages(app.env) if name in paths]
     order += [name for name in paths if name not in order]
     address = site.address(app)
     listed = "\n".join(f"- [{app.env.titles[name].astext()}]({paths[name]})" for name in order)
@@ -70,17 +71,6 @@ def contents(app: Sphinx) -> dict[str, bytes]:
     files[built.name] = built.read_bytes()
     sources = Path(app.outdir, "_sources")
     return files | {path: (sources / f"{name}.ipynb").read_bytes() for name, path in paths.items()}
-
-
-def _in_order(app: Sphinx) -> list[str]:
-    """Pages in the order of the table of contents."""
-    order, waiting = [], [app.config.root_doc]
-    while waiting:
-        name = waiting.pop(0)
-        if name not in order:
-            order.append(name)
-            waiting = app.env.toctree_includes.get(name, []) + waiting
-    return order
 
 
 def pack(files: dict[str, bytes]) -> bytes:

@@ -6,6 +6,8 @@ from urllib.parse import quote
 
 from sphinx.application import Sphinx
 
+from coursebook.site import is_built
+
 __all__ = ["ICON", "setup"]
 
 # The lecture's four boxes. As an address it is no request, and nobody asks for /favicon.ico.
@@ -52,7 +54,7 @@ def tags(title: str, description: str, site: str, address: str, is_page: bool) -
 
 
 def _complete(app: Sphinx, pagename: str, template: str, context: dict, doctree: object) -> None:
-    if app.builder.name not in ("html", "dirhtml"):
+    if not is_built(app):
         return
     site = app.config.html_title or app.config.project
     given, said = GENERATED.get(pagename, (site, ""))

@@ -16,6 +16,7 @@ from urllib.parse import quote, unquote
 from PIL import Image
 from sphinx.application import Sphinx
 
+from coursebook import site
 from coursebook.files import write_changed
 
 __all__ = ["prepare", "setup"]
@@ -87,7 +88,7 @@ def prepare(tag: str, size: tuple[int, int] | None, source: str | None, first: b
 
 def _prepare_page(app: Sphinx, pagename: str, template: str, context: dict, doctree: object) -> None:
     body = context.get("body")
-    if app.builder.name not in ("html", "dirhtml") or not body or "<img" not in body:
+    if not site.is_built(app) or not body or "<img" not in body:
         return
     originals = {name: Path(app.srcdir, uri) for uri, name in app.builder.images.items()}
     folder = Path(app.outdir, app.builder.imagedir)

@@ -6,12 +6,13 @@ such a page loads (``layout.html`` says so), with the light rules for everyone, 
 ones for a screen whose reader prefers dark.
 """
 
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from sphinx.application import Sphinx
+
+from coursebook.files import write_changed
 
 __all__ = ["setup", "style"]
 
@@ -84,12 +85,8 @@ def _write(app: Sphinx, exception: Exception | None) -> None:
     page = Path(app.builder.get_outfilename(app.config.root_doc))
     sheets = [path.read_text(encoding="utf-8") for path in _sheets(page)]
     light, dark = (style(sheets, theme) for theme in ("light", "dark"))
-    path = Path(app.outdir, "_static", NAME)
-    new = path.with_suffix(".new")
-    new.write_text(
-        f"{light}\n@media screen and (prefers-color-scheme: dark) {{\n{dark}\n}}\n{FRAME}", encoding="utf-8"
-    )
-    os.replace(new, path)
+    text = f"{light}\n@media screen and (prefers-color-scheme: dark) {{\n{dark}\n}}\n{FRAME}"
+    write_changed(Path(app.outdir, "_static", NAME), text)
 
 
 def setup(app: Sphinx) -> None:

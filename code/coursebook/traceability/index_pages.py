@@ -17,12 +17,12 @@ from sphinx.environment import BuildEnvironment
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.osutil import relative_uri
 
-from coursebook import problems
+from coursebook import problems, site
 from coursebook.html_element import link
 from coursebook.traceability import lecture
 from coursebook.traceability.claims_page import claims
 from coursebook.traceability.listing import Book, counted
-from coursebook.traceability.manifest import PAGED, manifest, pages
+from coursebook.traceability.manifest import manifest, pages
 from coursebook.traceability.schema_page import fields
 from coursebook.traceability.slides_page import slides
 from coursebook.traceability.status_page import status
@@ -106,7 +106,7 @@ def _changed(app: Sphinx, env: BuildEnvironment) -> list[str]:
         now[docname] = hashlib.sha256(text.encode()).hexdigest()
     env.coursebook_listings_shown = now
     changed = [docname for docname, digest in now.items() if before.get(docname) != digest]
-    if app.builder.name in PAGED:
+    if site.is_built(app):
         for docname in changed:
             # Were the build stopped before it writes the page, the next one would take the old
             # page for a new one. Without any it writes it.
@@ -123,9 +123,8 @@ def _check_covered(env: BuildEnvironment) -> None:
         }
         for item in lecture.missing(found, covered, names):
             place = {**found["lecture"], **found["corrections"]}[item]["place"]
-            env.temp_data["docname"] = docname  # no page is being read now
-            problems.report(env, f"{item} is planned for {place}, which is there by now, and no page covers it")
-            del env.temp_data["docname"]
+            message = f"{item} is planned for {place}, which is there by now, and no page covers it"
+            problems.report(env, message, page=docname)
 
 
 def _fill(app: Sphinx, doctree: nodes.document, docname: str) -> None:
@@ -134,7 +133,7 @@ def _fill(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         made = _made(app, docname, {node["kind"] for node in waiting})
         for node in waiting:
             node.replace_self(made[node["kind"]])
-    if app.builder.name in PAGED:  # otherwise the tree holds all pages, under one name
+    if site.is_built(app):  # otherwise the tree holds all pages, under one name
         for line in doctree.findall(nodes.paragraph):
             if "about-page" in line["classes"]:
                 _link_about(app, docname, line)

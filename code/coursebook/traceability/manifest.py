@@ -20,18 +20,17 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 
-from coursebook import problems
+from coursebook import problems, site
 from coursebook.files import write_changed
 from coursebook.traceability import facts, lecture
 
-__all__ = ["NAME", "PAGED", "SCHEMA", "add_part", "manifest", "pages", "setup"]
+__all__ = ["NAME", "SCHEMA", "add_part", "manifest", "pages", "setup"]
 
 logger = logging.getLogger(__name__)
 
 VERSION = 1  # of the form, not of the book: a change that breaks readers raises it
 NAME = "manifest.json"
 SCHEMA = Path(__file__).with_name("manifest.schema.json")
-PAGED = ("html", "dirhtml")  # builders that write a file a page
 TOOLS = ["jupyter-book", "sphinx", "myst-nb"]  # beside what pages compute with
 
 
@@ -146,7 +145,7 @@ def _items(env: BuildEnvironment, key: str, shown: list[dict]) -> Iterator[dict]
 
 
 def _write(app: Sphinx, exception: Exception | None) -> None:
-    if app.builder.name not in PAGED:
+    if not site.is_built(app):
         return
     path = Path(app.outdir, NAME)
     failed = exception or problems.pages(app.env) or app.statuscode or (app._warncount and app.keep_going)

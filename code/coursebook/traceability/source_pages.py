@@ -17,6 +17,7 @@ from pygments.lexers import PythonLexer
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
+from coursebook import site
 from coursebook.files import write_whole
 
 __all__ = ["address", "files", "highlighted", "setup"]
@@ -50,7 +51,7 @@ def address(app: Sphinx, docname: str, file: str, line: int | None = None) -> st
     """
     page = PREFIX + file.removeprefix("code/").removesuffix(".py")
     anchor = f"#L{line}" if line else ""
-    if app.builder.name in ("html", "dirhtml"):
+    if site.is_built(app):
         return app.builder.get_relative_uri(docname, page) + anchor
     if app.config.html_baseurl:  # on paper, say: the site has the page
         return f"{app.config.html_baseurl.rstrip('/')}/{page}.html{anchor}"
@@ -137,20 +138,16 @@ def _output(app: Sphinx, page: str) -> Path:
     return Path(app.builder.get_outfilename(page))
 
 
-def _makes_pages(app: Sphinx) -> bool:
-    return app.builder.name in ("html", "dirhtml")
-
-
 def _wake(app: Sphinx, env: BuildEnvironment) -> list[str]:
     """Where only a source has changed, Sphinx would stop before it writes anything: write the root page."""
-    if not _makes_pages(app):
+    if not site.is_built(app):
         return []
     state = _State(app)
     return [app.config.root_doc] if state.stale(app) or state.lost() else []
 
 
 def _collect(app: Sphinx) -> Iterator[tuple[str, dict, str]]:
-    if not _makes_pages(app):
+    if not site.is_built(app):
         return
     state = _State(app)
     for file in state.stale(app):
