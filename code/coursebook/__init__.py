@@ -15,7 +15,7 @@ from sphinx.config import Config
 __all__ = ["setup"]
 
 MODULES = """
-    problems address dataset html_element
+    problems one_at_a_time address dataset html_element
     execution.pages
     page.about page.alternative_text page.images page.head page.accessibility page.without_scripts
     mathematics.formulas mathematics.plain_formulas mathematics.line_breaks mathematics.numbering
