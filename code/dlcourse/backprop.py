@@ -335,7 +335,7 @@ def check_gradient(
 ) -> GradientCheck:
     """Compare a gradient with central differences, coordinate by coordinate.
 
-    The relative error is |a - b| / max(|a|, |b|, c) for a coordinate a of the gradient and b
+    The relative error is ``|a - b| / max(|a|, |b|, c)`` for a coordinate a of the gradient and b
     of the differences. c is a thousandth of the largest coordinate: below it, differences
     have fewer digits to compare with. A function with a kink, such as ReLU, is reported
     wrong where ``theta`` lies within h of it.
