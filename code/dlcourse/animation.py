@@ -39,6 +39,7 @@ SHAPES = ("M-7 0a7 7 0 1 0 14 0a7 7 0 1 0-14 0z", "M-6-6H6V6H-6z", "M0-8L8 6H-8z
 
 STYLE = """\
 #ID{max-width:600px;margin:0 auto}
+div:has(>#ID){background:none!important;padding:0!important}
 #ID>[hidden]{display:block!important}
 #ID>input[hidden]{display:inline-block!important;appearance:none;-webkit-appearance:none;width:auto;height:auto;margin:0 6px 6px 0;\
 padding:4px 12px;border:1px solid #666a71;border-radius:4px;background:#fff;color:#14161c;font:14px/20px sans-serif;cursor:pointer}
@@ -51,6 +52,7 @@ padding:4px 12px;border:1px solid #666a71;border-radius:4px;background:#fff;colo
 #ID .grow{stroke-dasharray:1 2}
 #ID .move{animation-duration:TIMEs;animation-timing-function:linear;animation-iteration-count:infinite}
 #ID>.pause:checked~div .move{animation-play-state:paused}
+@media (max-width:500px){#ID svg{font-size:18px}}
 @media (prefers-reduced-motion:reduce){#ID .move{animation:none!important}#ID>input[hidden]{display:none!important}}
 @media print{#ID .move{animation:none!important}#ID>input[hidden]{display:none!important}}
 """
