@@ -160,7 +160,10 @@ def loss_and_gradients(
     """One pass forward and one back, as in training; ``network.gradients`` holds the result.
 
     Where the loss names the activation that ends the network, the gradient starts at the
-    logits, as p - y (``eq:output-error``).
+    logits, as p - y (``eq:output-error``). The mean over the examples of a batch is an
+    estimate of the gradient over all.
+
+    Implements ``eq:minibatch-gradient``; lecture items S21, S23.
 
     Returns
     -------
@@ -188,6 +191,8 @@ def evaluate(network: Network, loss: Loss, examples: Examples, batch_size: int =
     """The mean loss and the accuracy over ``examples``, with the network at rest.
 
     ``batch_size`` bounds the memory and changes nothing else.
+
+    Implements ``eq:empirical-risk``; lecture item S16.
 
     Raises
     ------

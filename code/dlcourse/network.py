@@ -43,6 +43,8 @@ def glorot_uniform(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarr
 
     The signal then keeps its variance through layers that are linear near zero.
 
+    Implements ``eq:glorot``; lecture items S4, S41.
+
     Parameters
     ----------
     shape
@@ -50,7 +52,7 @@ def glorot_uniform(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarr
 
     References
     ----------
-    Glorot and Bengio, 2010; Goodfellow et al., equation 8.23; lecture items S4, S41.
+    Glorot and Bengio, 2010; Goodfellow et al., equation 8.23.
     """
     inputs, outputs = _fans(shape)
     limit = np.sqrt(6 / (inputs + outputs))
@@ -62,6 +64,8 @@ def he_normal(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
 
     ReLU silences half of its inputs; the factor 2 makes up for it.
 
+    Implements ``eq:he-initialization``; lecture item S41.
+
     Parameters
     ----------
     shape
@@ -69,7 +73,7 @@ def he_normal(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
 
     References
     ----------
-    He et al., 2015; lecture item S41.
+    He et al., 2015.
     """
     inputs, _ = _fans(shape)
     return rng.normal(0, np.sqrt(2 / inputs), shape)

@@ -39,6 +39,7 @@ __all__ = [
     "DASHES",
     "MARKERS",
     "confusion_matrix",
+    "contours",
     "image_grid",
     "learning_curves",
     "mistakes",
@@ -616,3 +617,73 @@ def _checked_columns(columns: int | None, count: int) -> int:
     if columns is None:
         return min(count, max(5, math.isqrt(count - 1) + 1))
     return min(checks.whole("columns", columns), count)
+
+
+@styled
+def contours(
+    surface: Any,
+    paths: Mapping[str, Any] | None = None,
+    x: tuple[float, float] = (-2, 2),
+    y: tuple[float, float] = (-2, 2),
+    levels: Sequence[float] | None = None,
+) -> Figure:
+    """Draw the lines of equal cost of a surface in the plane, and paths across them.
+
+    Parameters
+    ----------
+    surface : Surface
+        Any object whose ``value`` takes points, shape (..., 2).
+    paths : mapping of str to array_like, shape (steps + 1, 2), optional
+        By name, such as `dlcourse.optimization.minimize` returns them. A hollow circle is
+        the start, a filled one the end; small dots are the steps.
+    x, y : (float, float)
+        What to show of the plane; paths may leave it.
+    levels : sequence of float, optional
+        The costs to draw lines at. By default they lie so that a round bowl has equal
+        distances between its lines, and no part of a steep surface is crowded.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        One panel; both axes have the same scale.
+
+    Raises
+    ------
+    ValueError
+        If a range is not rising, or a path is no list of points in the plane.
+
+    Notes
+    -----
+    Lecture items S17, S19, S24, S25.
+    """
+    for argument, (low, high) in (("x", x), ("y", y)):
+        if not low < high:
+            raise ValueError(f"{argument} must be a low and a high value, got {(low, high)}")
+    paths = {} if paths is None else dict(paths)
+    for name, path in paths.items():
+        paths[name] = np.asarray(path, dtype=float)
+        if paths[name].ndim != 2 or paths[name].shape[1] != 2 or not len(paths[name]):
+            raise ValueError(
+                f"paths[{name!r}] must have shape (steps + 1, 2), got {paths[name].shape}"
+            )
+    grid = np.stack(np.meshgrid(np.linspace(*x, 201), np.linspace(*y, 201)), axis=-1)
+    values = surface.value(grid)
+    if levels is None:
+        levels = np.unique(np.quantile(values, np.linspace(0, 1, 14)[1:-1] ** 2))
+
+    width = 0.86 * WIDTH
+    height = min(width * (y[1] - y[0]) / (x[1] - x[0]), width) + 0.6 + 0.25 * (len(paths) > 1)
+    figure, axes = new_figure(size=(width, height))
+    axes.contour(*np.moveaxis(grid, -1, 0), values, levels=levels, colors="#a9adb4", linewidths=0.8)
+    for i, (name, path) in enumerate(paths.items()):
+        color, ends = COLORS[i % len(COLORS)], {"markersize": 7, "linestyle": "none", "zorder": 3}
+        axes.plot(
+            *path.T, label=name, color=color, linestyle=DASHES[i % len(DASHES)], marker=".",
+            markersize=4 if len(path) <= 100 else 0,
+        )  # fmt: skip
+        axes.plot(*path[0], "o", color=color, markerfacecolor=GROUND, **ends)
+        axes.plot(*path[-1], "o", color=color, **ends)
+    axes.set(xlim=x, ylim=y, xlabel="θ₁", ylabel="θ₂", aspect="equal")
+    if paths:
+        figure.legend(loc="outside lower center", ncols=min(len(paths), 3))
+    return figure

@@ -40,9 +40,9 @@ def test_blocks_change_nothing(optimizer, shape):
     r = np.random.default_rng(0)
     parameter, gradients = r.normal(size=shape), r.normal(size=(3, *shape))
     whole, past, memory = parameter.copy(), {}, [{}]
-    for g in gradients:
+    for k, g in enumerate(gradients):
         optimizer.step([parameter], [g], memory)
-        optimizer.update(whole, g, past)
+        optimizer.update(whole, g, past, k)
     np.testing.assert_array_equal(parameter, whole)
 
 
