@@ -60,8 +60,10 @@ serve: setup ## show the built book on this machine
 	@test -f _build/html/index.html || { echo "make serve: there is no book yet; first: make html" >&2; exit 1; }
 	@$(VENV_PYTHON) -u -m http.server --bind 127.0.0.1 --directory _build/html 0
 
-bench: setup ## compare the speed of dlcourse and Keras, and of our build and a stock one
-	@$(VENV_PYTHON) benchmarks/epoch.py $(ARGS); epoch=$$?; $(VENV_PYTHON) benchmarks/build.py $(ARGS) && exit $$epoch
+bench: setup ## compare the speed of dlcourse and others, and of our build and a stock one
+	@failed=0; for benchmark in epoch backprop build; do \
+	  $(VENV_PYTHON) benchmarks/$$benchmark.py $(ARGS) || failed=1; \
+	done; exit $$failed
 
 # The versions in the lock stay where they fit; `make lock ARGS=--upgrade` takes the newest.
 lock: ## write requirements.txt from pyproject.toml

@@ -33,6 +33,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
+from measuring import processor, write  # beside this file
 
 ROOT = Path(__file__).resolve().parents[1]
 BEGIN, END = "<!-- build: written by benchmarks/build.py -->", "<!-- /build -->"
@@ -194,20 +195,12 @@ def table(measured: Measured) -> str:
     return "\n".join(lines)
 
 
-def write(text: str) -> None:
-    path = Path(__file__).with_name("README.md")
-    before, rest = path.read_text(encoding="utf-8").split(BEGIN)
-    path.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.split(END)[1]}", encoding="utf-8")
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=3, help="pairs of cold builds (default 3)")
     parser.add_argument("--again", type=int, default=5, help="builds after each small change (default 5)")
     parser.add_argument("--write", action="store_true", help="put the result into benchmarks/README.md")
     arguments = parser.parse_args()
-    from epoch import processor  # beside this file
-
     environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "COURSEBOOK_JOBS")}
     # Regularization is dropout: one page uses it.
     measured = measure(
@@ -221,7 +214,7 @@ def main() -> int:
     )
     print(text)
     if arguments.write:
-        write(text)
+        write(BEGIN, END, text)
     wrong = measured.missed({"book/labs/deep.md"})
     for line in wrong:
         print(f"Not as promised: {line}; on a busy machine, try once more.", file=sys.stderr)

@@ -11,16 +11,14 @@ process which loads the data and trains one epoch.
 
 import argparse
 import os
-import platform
 import statistics
 import subprocess
 import sys
-import time
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-from threadpoolctl import threadpool_info, threadpool_limits
+from measuring import machine, paired_seconds, write
+from threadpoolctl import threadpool_limits
 
 from dlcourse.data import load_mnist, prepare
 from dlcourse.learning import fit
@@ -32,6 +30,7 @@ BATCH_SIZE = 128
 # name: units of each layer, and the largest ratio ours / Keras that we promise
 NETWORKS = {"784-10 (softmax regression)": ([784, 10], 0.2), "784-512-512-10": ([784, 512, 512, 10], 1.0)}
 SIDES = ("ours", "Keras")
+VERSIONS = ("numpy", "tensorflow", "keras")
 BEGIN, END = "<!-- epoch: written by benchmarks/epoch.py -->", "<!-- /epoch -->"
 
 
@@ -63,17 +62,6 @@ def use_threads(threads: int, keras_too: bool):
         tf.config.threading.set_inter_op_parallelism_threads(threads)
 
 
-def paired_seconds(first, second, runs: int) -> list[tuple[float, float]]:
-    """Wall seconds of ``first`` and ``second``, run in turn."""
-
-    def seconds(run):
-        started = time.perf_counter()
-        run()
-        return time.perf_counter() - started
-
-    return [(seconds(first), seconds(second)) for _ in range(runs + 1)][1:]
-
-
 def peak_megabytes(name: str, side: str, threads: int) -> float:
     """Of a fresh process that does nothing else."""
     command = [sys.executable, __file__, "--threads", str(threads), "--memory-of", name, side]
@@ -101,36 +89,13 @@ def table(runs: int, threads: int) -> tuple[str, bool]:
     ]
     kept = True
     for name, (units, promised) in NETWORKS.items():
-        pairs = paired_seconds(our_epoch(units, train), keras_epoch(units, train), runs)
+        pairs = paired_seconds(our_epoch(units, train), keras_epoch(units, train), runs=runs)
         ours, theirs = (statistics.median(column) for column in zip(*pairs))
         ratio = statistics.median(a / b for a, b in pairs)
         memory = [f"{peak_megabytes(name, side, threads):,.0f} MB" for side in SIDES]
         lines.append(f"| {name} | {ours:.3f} | {theirs:.3f} | {ratio:.2f} | ≤ {promised} | {memory[0]} | {memory[1]} |")
         kept = kept and ratio <= promised
     return "\n".join(lines), kept
-
-
-def processor() -> str:
-    model = platform.processor() or platform.machine()
-    if Path("/proc/cpuinfo").exists():
-        names = [line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
-        model = names[0] if names else model
-    return model
-
-
-def machine(threads: int) -> str:
-    blas = {f"{pool['internal_api']} {pool['version']} ({pool['architecture']})" for pool in threadpool_info() if pool["user_api"] == "blas"}
-    versions = ", ".join(f"{name} {version(name)}" for name in ("numpy", "tensorflow", "keras"))
-    return (
-        f"Machine: {processor()}, {os.cpu_count()} cores, threads for each side: {threads}; {platform.system()}, "
-        f"Python {platform.python_version()}, {versions}, {', '.join(sorted(blas))}."
-    )
-
-
-def write(text: str) -> None:
-    path = Path(__file__).with_name("README.md")
-    before, rest = path.read_text(encoding="utf-8").split(BEGIN)
-    path.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.split(END)[1]}", encoding="utf-8")
 
 
 def main() -> int:
@@ -150,10 +115,10 @@ def main() -> int:
         return 0
     use_threads(arguments.threads, keras_too=True)
     measured, kept = table(arguments.runs, arguments.threads)
-    text = f"{measured}\n\nMedians of {arguments.runs} paired runs over all 60,000 images, batch {BATCH_SIZE}, RMSProp. {machine(arguments.threads)}"
+    text = f"{measured}\n\nMedians of {arguments.runs} paired runs over all 60,000 images, batch {BATCH_SIZE}, RMSProp. {machine(arguments.threads, VERSIONS)}"
     print(text)
     if arguments.write:
-        write(text)
+        write(BEGIN, END, text)
     if not kept:
         print("A ratio is above what is promised; on a busy machine, try once more.", file=sys.stderr)
     return 0 if kept else 1

@@ -335,7 +335,7 @@ def check_gradient(
 ) -> GradientCheck:
     """Compare a gradient with central differences, coordinate by coordinate.
 
-    The relative error is |a - b| / max(|a|, |b|, c) for a coordinate a of the gradient and b
+    The relative error is ``|a - b| / max(|a|, |b|, c)`` for a coordinate a of the gradient and b
     of the differences. c is a thousandth of the largest coordinate: below it, differences
     have fewer digits to compare with. A function with a kink, such as ReLU, is reported
     wrong where ``theta`` lies within h of it.
@@ -387,7 +387,7 @@ def check_gradient(
     largest_size = max(np.abs(numerical).max(), np.abs(found).max())
     size = np.maximum(np.maximum(np.abs(found), np.abs(numerical)), 1e-3 * largest_size)
     errors = np.abs(found - numerical) / np.where(size > 0, size, 1)
-    errors[~np.isfinite(errors)] = np.inf  # NaN is as wrong as can be
+    errors = np.where(np.isfinite(errors), errors, np.inf)  # NaN is as wrong as can be
     worst = tuple(int(place) for place in np.unravel_index(errors.argmax(), errors.shape))
     largest = float(errors[worst])
     return GradientCheck(largest <= tolerance, largest, worst, found, numerical, errors, tolerance)
@@ -424,14 +424,18 @@ def layer_gradient_norms(network: Network, loss: Loss, x: np.ndarray, y: np.ndar
     checks.instance("network", network, Network, "Network(Dense(784, 10), Softmax())")
     checks.instance("loss", loss, Loss, "CrossEntropy()")
     prediction = network.forward(x)
-    norms = [np.linalg.norm(gradient := loss.gradient(prediction, y))]
+    norms = [_norm(gradient := loss.gradient(prediction, y))]
     going = list(network.layers)
     if len(going) > 1 and type(going[-1]) is loss.activation:  # exact, where a probability rounds to zero, too
         _, gradient, _ = loss.from_logits(network.forward(x, layers=-1), y)
-        norms.append(np.linalg.norm(gradient))
+        norms.append(_norm(gradient))
         going.pop()
     for layer in reversed(going[1:]):
         gradient = layer.backward(gradient)
-        norms.append(np.linalg.norm(gradient))
+        norms.append(_norm(gradient))
     going[0].backward(gradient, input_gradient=False)
     return np.array(norms[::-1])
+
+
+def _norm(array: np.ndarray) -> float:
+    return float(np.linalg.norm(array.astype(float)))  # squares overflow sooner in float32

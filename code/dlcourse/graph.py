@@ -78,17 +78,19 @@ def draw(root: Tensor, local_derivatives: bool = False) -> Figure:
     nodes = root.nodes()
     if len(nodes) > DRAWABLE:
         raise ValueError(f"a drawing shows {DRAWABLE} nodes at most, got {len(nodes)}: draw a smaller part, or call print_graph()")
-    places = _places(nodes)
-    columns, rows = (1 + max(place[axis] for place in places.values()) for axis in (0, 1))
-    figure, axes = new_figure(size=(max(3.0, 1.75 * columns), max(1.2, 0.95 * rows)))
+    places, routes = _layout(nodes)
+    columns, rows = (1 + max(stop[axis] for way in [places.values(), *routes.values()] for stop in way) for axis in (0, 1))
+    figure, axes = new_figure(size=(max(3.0, 1.8 * columns), max(1.2, 0.95 * rows)))
     axes.set_axis_off()
     axes.set(xlim=(-0.5, columns - 0.5), ylim=(rows - 0.4, -0.6))
     size = 9 if columns <= 6 else 7.5
+    frames = {}
     for node in nodes:
-        title = " = ".join(filter(None, [node.name, SIGNS.get(node.operation, node.operation)])) or ("constant" if node.constant else "input")
-        lines = [title, numbers(node.data)]
+        sign = SIGNS.get(node.operation, node.operation)
+        title = f"{node.name} ({sign})" if node.name and sign else node.name or sign or ("constant" if node.constant else "input")
+        lines = [title, _short(node.data)]
         if node.gradient is not None:
-            lines.append(f"gradient {numbers(node.gradient)}")
+            lines.append(f"gradient {_short(node.gradient)}")
         box = {
             "boxstyle": "square,pad=0.4" if node.inputs else "round,pad=0.4,rounding_size=0.5",
             "facecolor": "#ffffff" if node.constant or node.inputs else "#e8ecf6",
@@ -96,21 +98,24 @@ def draw(root: Tensor, local_derivatives: bool = False) -> Figure:
             "linestyle": "--" if node.constant else "-",
         }
         text = axes.text(*places[node], "\n".join(lines), ha="center", va="center", fontsize=size, bbox=box, zorder=3)
-        text.set_gid(title)
-    for node in nodes:
-        twice = {source: node.inputs.count(source) for source in node.inputs}
-        seen: dict = {}
-        for source, pull in zip(node.inputs, node.pulls):
-            turn = seen[source] = seen.get(source, 0) + 1
-            bend = 0.0 if twice[source] == 1 else 0.25 * (2 * turn - twice[source] - 1)
-            (x0, y0), (x1, y1) = places[source], places[node]
-            style = {"arrowstyle": "-|>", "color": COLORS[4], "connectionstyle": f"arc3,rad={bend}", "shrinkA": 22, "shrinkB": 26}
-            axes.annotate("", (x1, y1), (x0, y0), arrowprops=style, zorder=1)
-            if local_derivatives and not source.constant and source.data.size == node.data.size == 1:
-                slope = float(np.sum(pull(np.ones_like(node.data))))
-                middle = ((x0 + x1) / 2 - bend * (y1 - y0) / 2, (y0 + y1) / 2 + bend * (x1 - x0) / 2)
-                white = {"boxstyle": "round,pad=0.1", "facecolor": "#ffffff", "edgecolor": "none"}
-                axes.text(*middle, f"{slope:.4g}", ha="center", va="center", fontsize=size, color=COLORS[0], bbox=white, zorder=2)
+        frames[node] = text.get_bbox_patch()
+    for (source, node, place), way in routes.items():
+        for start, end in zip(way, way[1:-1]):
+            axes.plot(*zip(start, end), color=COLORS[4], linewidth=1, linestyle="-", zorder=1, solid_capstyle="round")
+        same = [other for other, input_ in enumerate(node.inputs) if input_ is source]
+        bend = 0.3 * (same.index(place) - (len(same) - 1) / 2)  # arrows of a * a, side by side
+        (x0, y0), (x1, y1) = way[-2:]
+        arrow = {
+            "arrowstyle": "-|>", "color": COLORS[4], "connectionstyle": f"arc3,rad={bend}", "shrinkA": 0, "shrinkB": 0,
+            "patchA": frames[source] if len(way) == 2 else None, "patchB": frames[node],
+        }  # fmt: skip
+        axes.annotate("", (x1, y1), (x0, y0), arrowprops=arrow, zorder=1)
+        if local_derivatives and not source.constant and source.data.size == node.data.size == 1:
+            slope = float(np.sum(node.pulls[place](np.ones_like(node.data))))
+            # Between the boxes, which are about half a column wide; a bent arrow passes beside its chord.
+            middle = (x0 + x1) / 2 + bend * (y1 - y0) / 2, (y0 + y1) / 2 + bend * (x1 - x0)
+            ground = {"boxstyle": "round,pad=0.15", "facecolor": "#ffffff", "edgecolor": "none"}
+            axes.text(*middle, f"{slope:.4g}", ha="center", va="center", fontsize=size, color=COLORS[0], bbox=ground, zorder=2)
     return figure
 
 
@@ -124,6 +129,10 @@ def numbers(array: np.ndarray) -> str:
     return f"{array.dtype} of {array.shape}".replace(",)", ")") if array.ndim == 1 else f"{array.dtype} of {array.shape}"
 
 
+def _short(array: np.ndarray) -> str:
+    return f"{float(array):.4g}" if array.ndim == 0 else " × ".join(map(str, array.shape))
+
+
 def _names(nodes: list[Tensor]) -> dict[Tensor, str]:
     """Each node's own name, or t1, t2, ... that none has."""
     taken = {node.name for node in nodes}
@@ -131,25 +140,35 @@ def _names(nodes: list[Tensor]) -> dict[Tensor, str]:
     return {node: node.name or next(free) for node in nodes}
 
 
-def _places(nodes: list[Tensor]) -> dict[Tensor, tuple[float, float]]:
-    """Column and row of each node: a result to the right of its inputs, inputs close to what uses them."""
+def _layout(nodes: list[Tensor]) -> tuple[dict, dict]:
+    """Where each node stands, (column, row), and the way of each arrow, as a list of such places.
+
+    A result stands to the right of its inputs. An arrow that passes columns keeps a place
+    free in each, so that it crosses no box. From the right to the left, what stands in a
+    column is ordered by where its arrows lead.
+    """
     column: dict[Tensor, int] = {}
     for node in nodes:
         column[node] = 1 + max((column[source] for source in node.inputs), default=-1)
-    users: dict[Tensor, list[Tensor]] = {node: [] for node in nodes}
+    for node in reversed(nodes):  # what was made by hand stands beside the first that uses it
+        used = [column[user] for user in nodes if node in user.inputs]
+        if used and not node.inputs:
+            column[node] = min(used) - 1
+    ways, leads = {}, {}  # a stop of a way is a node, or a triple that stands for an empty place
     for node in nodes:
-        for source in node.inputs:
-            users[source].append(node)
-    for node in reversed(nodes):
-        if not node.inputs and users[node]:
-            column[node] = min(column[user] for user in users[node]) - 1
-    members: dict[int, list[Tensor]] = {}
-    for node in nodes:
-        members.setdefault(column[node], []).append(node)
+        for place, source in enumerate(node.inputs):
+            stops = [source, *((source, node, between) for between in range(column[source] + 1, column[node])), node]
+            ways[source, node, place] = stops
+            for start, end in zip(stops, stops[1:]):
+                leads.setdefault(start, []).append(end)
+    members: dict[int, list] = {}
+    for stop in [*nodes, *(stop for stop in leads if isinstance(stop, tuple))]:
+        members.setdefault(column[stop] if stop in column else stop[2], []).append(stop)
     height = max(map(len, members.values()))
-    row: dict[Tensor, float] = {}
-    for place in sorted(members, reverse=True):  # from the end: above each other in the order of their users
-        members[place].sort(key=lambda node: np.mean([row[user] for user in users[node]]) if users[node] else 0)
-        for position, node in enumerate(members[place]):
-            row[node] = position + (height - len(members[place])) / 2
-    return {node: (column[node], row[node]) for node in nodes}
+    row: dict = {}
+    for place in sorted(members, reverse=True):
+        members[place].sort(key=lambda stop: np.mean([row[end] for end in leads.get(stop, [])] or [0]))
+        for position, stop in enumerate(members[place]):
+            row[stop] = position + (height - len(members[place])) / 2
+    where = {stop: (place, row[stop]) for place, stops in members.items() for stop in stops}
+    return {node: where[node] for node in nodes}, {key: [where[stop] for stop in stops] for key, stops in ways.items()}

@@ -50,8 +50,10 @@ class Loss:
 class HalfSquaredError(Loss):
     """The lecture's ½ Σ_k (f_k - y_k)², summed over outputs, averaged over examples.
 
-    Implements ``eq:half-squared-error``; lecture item S30. ``target`` has the shape of ``prediction``. The sum over a whole data
-    set, the lecture's E (item S55), is n times this value.
+    ``target`` has the shape of ``prediction``. The sum over a whole data set, the lecture's
+    E (item S55), is n times this value.
+
+    Implements ``eq:half-squared-error``; lecture item S30.
     """
 
     def value(self, prediction, target):

@@ -1,36 +1,100 @@
-"""The benchmark alternates, drops its first pair, and writes its table into one place."""
+"""The benchmarks alternate, drop their first round, time what computes the same, and write their tables into one place."""
 
 import importlib.util
+import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-SCRIPT = Path(__file__).parents[2] / "benchmarks" / "epoch.py"
+from dlcourse.data import Examples
+
+FOLDER = Path(__file__).parents[2] / "benchmarks"
 
 
 @pytest.fixture
-def epoch():
-    spec = importlib.util.spec_from_file_location("epoch", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def load(monkeypatch):
+    monkeypatch.syspath_prepend(FOLDER)  # where they find what they share
+
+    def load(name):
+        spec = importlib.util.spec_from_file_location(f"bench_{name}", FOLDER / f"{name}.py")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return load
 
 
-def test_runs_alternate_and_the_first_pair_is_not_counted(epoch):
+@pytest.fixture
+def few():
+    r = np.random.default_rng(0)
+    return Examples(r.uniform(size=(300, 784)).astype(np.float32), r.integers(10, size=300))
+
+
+def test_runs_alternate_and_the_first_round_is_not_counted(load):
     order = []
-    pairs = epoch.paired_seconds(lambda: order.append("ours"), lambda: order.append("Keras"), runs=3)
-    assert order == ["ours", "Keras"] * 4
-    assert len(pairs) == 3 and min(min(pair) for pair in pairs) > 0
+    sides = [lambda side=side: order.append(side) for side in ("ours", "Keras", "another")]
+    rounds = load("measuring").paired_seconds(*sides, runs=3)
+    assert order == ["ours", "Keras", "another"] * 4
+    assert len(rounds) == 3 and {len(one) for one in rounds} == {3} and min(map(min, rounds)) > 0
 
 
-def test_the_table_has_one_place(epoch, tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", ["epoch", "backprop", "build"])
+def test_the_table_has_one_place(load, name, tmp_path, monkeypatch):
+    bench, measuring = load(name), load("measuring")
+    assert (FOLDER / "README.md").read_text(encoding="utf-8").count(bench.BEGIN) == 1
     readme = tmp_path / "README.md"
-    readme.write_text(f"before\n{epoch.BEGIN}\nold\n{epoch.END}\nafter\n", encoding="utf-8")
-    monkeypatch.setattr(epoch, "__file__", str(tmp_path / "epoch.py"))
+    readme.write_text(f"before\n{bench.BEGIN}\nold\n{bench.END}\nafter\n", encoding="utf-8")
+    monkeypatch.setattr(measuring, "README", readme)
     for _ in range(2):
-        epoch.write("new")
-        assert readme.read_text(encoding="utf-8") == f"before\n{epoch.BEGIN}\nnew\n{epoch.END}\nafter\n"
+        measuring.write(bench.BEGIN, bench.END, "new")
+        assert readme.read_text(encoding="utf-8") == f"before\n{bench.BEGIN}\nnew\n{bench.END}\nafter\n"
 
 
-def test_peak_memory_is_this_process_own(epoch):
-    assert 10 < epoch.peak_of_this_process() < 100_000
+def test_the_machine_in_words(load):
+    text = load("measuring").machine(1, ("numpy",))
+    assert f"numpy {np.__version__}" in text and "threads for each side: 1" in text
+
+
+def test_peak_memory_is_this_process_own(load):
+    assert 10 < load("epoch").peak_of_this_process() < 100_000
+
+
+def test_engines_find_the_same_gradients_and_the_table_is_whole(load, few, monkeypatch):
+    bench = load("backprop")
+    monkeypatch.setattr(bench, "NETWORKS", {"784-10": [784, 10], "784-8-10": [784, 8, 10]})
+    monkeypatch.setattr(bench, "SMALL", [2, 4, 1])
+    text, kept = bench.table(1, few)  # it compares the gradients, micrograd's too
+    assert isinstance(kept, bool)
+    assert len([line for line in text.splitlines() if line.startswith("| 784")]) == 2
+    assert float(re.search(r"by micrograd, (\d+) times", text)[1]) > 1
+
+
+def test_the_engine_trains_as_by_hand(load, few):
+    """An epoch of each side leaves the same parameters."""
+    bench = load("backprop")
+    trained = {}
+    for side in bench.SIDES:
+        made = bench.SIDES[side]
+
+        def keep(units, made=made, side=side):
+            trained[side], gradients = made(units)
+            return trained[side], gradients
+
+        bench.SIDES[side] = keep
+        bench.epoch(side, [784, 8, 10], few)()
+    for ours, theirs, another in zip(*trained.values()):
+        assert np.allclose(ours, theirs, rtol=0, atol=1e-6) and np.allclose(ours, another, rtol=0, atol=1e-6)
+
+
+def test_wrong_gradients_are_not_timed(load, few):
+    bench = load("backprop")
+    right = bench.SIDES["by hand"]
+
+    def wrong(units):
+        parameters, gradients = right(units)
+        return parameters, lambda x, y: [2 * gradient for gradient in gradients(x, y)]
+
+    bench.SIDES["by hand"] = wrong
+    with pytest.raises(AssertionError, match="engine and by hand differ"):
+        bench.agree([784, 10], few.x[:20], few.y[:20])
