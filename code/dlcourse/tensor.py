@@ -119,8 +119,9 @@ class Tensor:
             for source, pull in zip(node.inputs, node.pulls):
                 if not source.constant:
                     part = _fit(pull(gradient), source.data)
-                    already = source in arriving
-                    arriving[source] = arriving[source] + part if already else part
+                    if source in arriving:  # used elsewhere, too
+                        part = arriving[source] + part
+                    arriving[source] = part
 
     def reset(self) -> None:
         """Forget the gradients, of this and of everything it was computed from."""
