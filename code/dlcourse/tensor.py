@@ -114,7 +114,7 @@ class Tensor:
         for node in reversed(self.nodes()):
             if node.constant:
                 continue
-            gradient = arriving.pop(node)  # complete: all that use it came before
+            gradient = arriving.pop(node)  # complete by now
             node._keep(gradient)
             for source, pull in zip(node.inputs, node.pulls):
                 if not source.constant:
