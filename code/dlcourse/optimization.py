@@ -30,6 +30,7 @@ __all__ = [
     "InverseTime",
     "KerasAdam",
     "LearningRate",
+    "Momentum",
     "Nesterov",
     "Optimizer",
     "Quadratic",
@@ -118,8 +119,10 @@ class SGD(Optimizer):
         parameter -= self.rate(k) * gradient
 
 
-class _Momentum(Optimizer):
-    """What the methods with momentum check."""
+class Momentum(Optimizer):
+    """What the methods with momentum have in common: a ``momentum`` from 0 to below 1."""
+
+    momentum: float
 
     def __post_init__(self):
         super().__post_init__()
@@ -132,10 +135,10 @@ class _Momentum(Optimizer):
 
 
 @dataclass
-class HeavyBall(_Momentum):
+class HeavyBall(Momentum):
     """Momentum, v ← α v - ε g, θ ← θ + v: what Goodfellow et al. write and Keras's SGD does.
 
-    Under a constant gradient the speed grows to ε |g| / (1 - α).
+    Under a constant gradient the speed grows to 1 / (1 - α) times that of plain descent.
 
     Implements ``eq:heavy-ball``; lecture items S25, S26.
 
@@ -165,7 +168,7 @@ class HeavyBall(_Momentum):
 
 
 @dataclass
-class AveragedMomentum(_Momentum):
+class AveragedMomentum(Momentum):
     """Momentum as a moving average, m ← α m + (1 - α) g, θ ← θ - ε m: the lecture's formula, mended.
 
     The lecture leaves out the minus sign, the learning rate and the second line; read as it
@@ -207,7 +210,7 @@ class AveragedMomentum(_Momentum):
 
 
 @dataclass
-class SummedMomentum(_Momentum):
+class SummedMomentum(Momentum):
     """Momentum as a sum, s ← α s + g, θ ← θ - ε s: PyTorch's form.
 
     The rate stands outside of the sum, so that a new rate changes the whole step at once;
@@ -249,7 +252,7 @@ class SummedMomentum(_Momentum):
 
 
 @dataclass
-class Nesterov(_Momentum):
+class Nesterov(Momentum):
     """Momentum that looks ahead: v ← α v - ε g, θ ← θ + α v - ε g, as Keras has it.
 
     θ is here the point ahead, at which the gradient is taken: it lies α v beyond the point
@@ -372,8 +375,8 @@ class RMSProp(Optimizer):
 class Adam(Optimizer):
     """Moving averages of gradients and of their squares, both freed of their bias to zero.
 
-    m ← β₁ m + (1 - β₁) g and v ← β₂ v + (1 - β₂) g² start at zero; after t steps m is too
-    small by the factor 1 - β₁ᵗ, v by 1 - β₂ᵗ. θ ← θ - ε m̂ / (√v̂ + δ), with m̂ and v̂ the
+    m ← β₁ m + (1 - β₁) g and s ← β₂ s + (1 - β₂) g² start at zero; after t steps m is too
+    small by the factor 1 - β₁ᵗ, s by 1 - β₂ᵗ. θ ← θ - ε m̂ / (√ŝ + δ), with m̂ and ŝ the
     averages divided by these. The first step is ε long in each coordinate, whatever the
     size of the gradient. As in the paper's algorithm 1, δ is added to the corrected root;
     `KerasAdam` adds it elsewhere.
@@ -383,7 +386,7 @@ class Adam(Optimizer):
     Parameters
     ----------
     learning_rate
-        ε (the paper's α), a number or a schedule.
+        ε (the paper's α; its v is our s), a number or a schedule.
     beta1, beta2
         How much of each average is kept at a step, from 0 to below 1.
     epsilon
@@ -412,17 +415,17 @@ class Adam(Optimizer):
 
     def update(self, parameter, gradient, past, k):
         m = past["mean"] = self.beta1 * past.get("mean", 0.0) + (1 - self.beta1) * gradient
-        v = past["mean_square"] = self.beta2 * past.get("mean_square", 0.0) + (1 - self.beta2) * gradient**2
+        s = past["mean_square"] = self.beta2 * past.get("mean_square", 0.0) + (1 - self.beta2) * gradient**2
         m_hat = m / (1 - self.beta1 ** (k + 1))
-        v_hat = v / (1 - self.beta2 ** (k + 1))
-        parameter -= self.rate(k) * m_hat / (np.sqrt(v_hat) + self.epsilon)
+        s_hat = s / (1 - self.beta2 ** (k + 1))
+        parameter -= self.rate(k) * m_hat / (np.sqrt(s_hat) + self.epsilon)
 
 
 @dataclass
 class KerasAdam(Adam):
     """Adam with δ beside the root that is not corrected yet, the paper's "epsilon hat" form.
 
-    θ ← θ - ε √(1 - β₂ᵗ) / (1 - β₁ᵗ) · m / (√v + δ). It saves two divisions of arrays, and
+    θ ← θ - ε √(1 - β₂ᵗ) / (1 - β₁ᵗ) · m / (√s + δ). It saves two divisions of arrays, and
     equals `Adam` whose δ is this one divided by √(1 - β₂ᵗ): thirty times as large at the
     first step, the same in the end. The defaults are Keras's.
 
@@ -446,9 +449,9 @@ class KerasAdam(Adam):
 
     def update(self, parameter, gradient, past, k):
         m = past["mean"] = self.beta1 * past.get("mean", 0.0) + (1 - self.beta1) * gradient
-        v = past["mean_square"] = self.beta2 * past.get("mean_square", 0.0) + (1 - self.beta2) * gradient**2
+        s = past["mean_square"] = self.beta2 * past.get("mean_square", 0.0) + (1 - self.beta2) * gradient**2
         rate = self.rate(k) * (1 - self.beta2 ** (k + 1)) ** 0.5 / (1 - self.beta1 ** (k + 1))
-        parameter -= rate * m / (np.sqrt(v) + self.epsilon)
+        parameter -= rate * m / (np.sqrt(s) + self.epsilon)
 
 
 def minimize(

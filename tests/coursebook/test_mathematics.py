@@ -220,6 +220,8 @@ def test_lines_are_put_into_an_environment(renderer, tex, taken):
         (r"\sqrt{2}", "√(2)"),
         (r"\hat{y} \in \mathbb{R}^n", "y ∈ Rⁿ"),
         (r"\ln x", "lnx"),
+        (r"2 / \lambda_{\max}", "2/λ_(max)"),
+        (r"\max_k z_k", "maxₖzₖ"),
         ("a < b", "a < b"),
     ],
 )
