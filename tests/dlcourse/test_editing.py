@@ -325,6 +325,7 @@ def state(name: str) -> tuple:
         value = vars(value)[part]
 
     def described(item, depth=0):
+        item = item.fget if isinstance(item, property) else item
         if hasattr(item, "__code__"):
             code = item.__code__
             # Not the instructions: those for `np.exp` depend on whether `import np` was compiled along.
@@ -347,8 +348,8 @@ def test_unedited_cells_leave_everything_as_it_is(name):
     assert editing.edit(name, f"# A comment.\n{shown}\n") is False
     assert state(name) == before
     # Edited, and back by the cell as the page shows it: the docstring too.
-    if shown.startswith("def "):
-        changed = re.sub(r"^(def .*?:)\n", r"\1\n    raise ZeroDivisionError\n", shown, count=1, flags=re.DOTALL)
+    if re.match(r"(@.*\n)*def ", shown):
+        changed = re.sub(r"^(def .*?:)\n", r"\1\n    raise ZeroDivisionError\n", shown, count=1, flags=re.DOTALL | re.MULTILINE)
     else:
         changed = f"{shown}\n    added = 1"
     assert editing.edit(name, changed) is True
