@@ -53,7 +53,7 @@ padding:4px 12px;border:1px solid #666a71;border-radius:4px;background:#fff;colo
 #ID .grow{stroke-dasharray:1 2}
 #ID .move{animation-duration:TIMEs;animation-timing-function:linear;animation-iteration-count:infinite}
 #ID>.pause:checked~div .move{animation-play-state:paused}
-html[data-theme=dark] #ID svg{filter:brightness(.8) contrast(1.2)}
+html[data-theme=dark] #ID svg{filter:brightness(.9)}
 @media (max-width:500px){#ID svg{font-size:18px}}
 @media (prefers-reduced-motion:reduce){#ID .move{animation:none!important}#ID>input[hidden]{display:none!important}}
 @media print{#ID .move{animation:none!important}#ID>input[hidden]{display:none!important}}
