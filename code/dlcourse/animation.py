@@ -7,7 +7,8 @@ network. Two check boxes that look like buttons pause it and start it again.
 Who asks the system for less motion sees it at rest, with the whole paths, and so does paper.
 A front end that takes style and SVG out of a notebook that it does not trust yet keeps what
 is left: an image of the paths. For this the moving parts are ``hidden`` until the style shows
-them, and the image is shown until the style hides it.
+them, and the image is shown until the style hides it. The book's PDF, in which pages lose their
+names for each other's sake, shows the image too.
 """
 
 import base64
@@ -52,6 +53,7 @@ padding:4px 12px;border:1px solid #666a71;border-radius:4px;background:#fff;colo
 #ID .grow{stroke-dasharray:1 2}
 #ID .move{animation-duration:TIMEs;animation-timing-function:linear;animation-iteration-count:infinite}
 #ID>.pause:checked~div .move{animation-play-state:paused}
+html[data-theme=dark] #ID svg{filter:brightness(.9)}
 @media (max-width:500px){#ID svg{font-size:18px}}
 @media (prefers-reduced-motion:reduce){#ID .move{animation:none!important}#ID>input[hidden]{display:none!important}}
 @media print{#ID .move{animation:none!important}#ID>input[hidden]{display:none!important}}
@@ -171,7 +173,7 @@ def _still(contours: list[np.ndarray], paths: dict[str, np.ndarray], frame: tupl
     """The whole paths as a PNG of few colours."""
     (left, right), (low, high) = frame
     width = WIDTH / CSS_DPI
-    figure, axes = new_figure(size=(width, min(width, 0.9 + width * (high - low) / (right - left))))
+    figure, axes = new_figure(size=(width, min(width, 0.85 + (width - 0.7) * (high - low) / (right - left))))
     for line in contours:
         axes.plot(*line.T, color=FAINT, linewidth=0.8, linestyle="-")
     for number, (label, path) in enumerate(paths.items()):
