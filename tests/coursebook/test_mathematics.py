@@ -61,7 +61,7 @@ formulas = st.recursive(
 )
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(st.lists(st.builds(Formula, formulas, st.booleans()), min_size=30, max_size=100, unique=True))
 def test_formulas_are_rendered_for_eyes_and_for_screen_readers(renderer, asked):
     renderer.render(asked)

@@ -172,7 +172,7 @@ def test_bad_input_is_named(changed, error, said):
         animate_paths(arguments.pop("surface"), arguments.pop("paths"), **arguments)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     st.lists(
         st.lists(st.tuples(*[st.floats(-1e9, 1e9)] * 2), min_size=2, max_size=200), min_size=1, max_size=5

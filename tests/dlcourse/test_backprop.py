@@ -55,7 +55,6 @@ def test_forward_by_hand():
 
 
 @pytest.mark.equation("eq:two-layer-network", "eq:half-squared-error")
-@settings(deadline=None)
 @given(n=sizes, inputs=sizes, hidden=sizes, outputs=sizes, seed=st.integers(0, 99))
 def test_forward_is_a_network_of_layers(n, inputs, hidden, outputs, seed):
     x, y = examples(n, inputs, outputs, seed)
@@ -73,7 +72,7 @@ def test_forward_is_a_network_of_layers(n, inputs, hidden, outputs, seed):
 @pytest.mark.equation(
     "eq:output-delta", "eq:hidden-delta", "eq:output-weight-gradient", "eq:hidden-weight-gradient", "eq:matrix-backprop"
 )
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(n=sizes, inputs=sizes, hidden=sizes, outputs=sizes, biases=st.booleans(), seed=st.integers(0, 99))
 def test_five_ways_to_one_gradient(n, inputs, hidden, outputs, biases, seed):
     """S31 to S34: index form, matrix form, the engine and central differences (TensorFlow's is below)."""
@@ -183,7 +182,6 @@ def test_the_network_refuses():
 
 
 @pytest.mark.equation("eq:sigmoid-slope")
-@settings(deadline=None)
 @given(x=st.floats(-30, 30))
 def test_the_slope_of_sigmoid(x):
     """S33: σ(1 - σ), a quarter at most, at 0."""
@@ -214,7 +212,6 @@ def test_relative_error_by_hand():
     assert "WRONG" in repr(third) and "3.3e-01 at [0]" in repr(third) and "1 of 2 coordinates" in repr(third)
 
 
-@settings(deadline=None)
 @given(seed=st.integers(0, 99), shape=st.lists(sizes, max_size=3))
 def test_a_right_gradient_passes_and_any_planted_fault_is_found(seed, shape):
     r = np.random.default_rng(seed)
@@ -304,7 +301,6 @@ def test_norms_refuse():
         layer_gradient_norms(net, "mse", np.ones((1, 4)), np.array([1]))
 
 
-@settings(deadline=None)
 @given(n=sizes, k=st.integers(2, 5), seed=st.integers(0, 99))
 def test_softmax_cross_entropy_is_the_losses(n, k, seed):
     r = np.random.default_rng(seed)
