@@ -7,7 +7,7 @@ import hypothesis
 import pytest
 
 # How long an example takes says how busy the machine is, not whether the code is right.
-hypothesis.settings.register_profile("shared machine")
+hypothesis.settings.register_profile("shared machine", deadline=None)
 hypothesis.settings.load_profile("shared machine")
 
 
