@@ -10,6 +10,7 @@ import sys
 import traceback
 from pathlib import Path
 from textwrap import dedent
+from types import CodeType
 
 import joblib
 import numpy as np
@@ -324,13 +325,16 @@ def state(name: str) -> tuple:
     for part in name.split(".")[2:]:
         value = vars(value)[part]
 
+    def compiled(code):
+        # Not the instructions: those for `np.exp` depend on whether `import np` was compiled along.
+        constants = [compiled(each) if isinstance(each, CodeType) else each for each in code.co_consts]
+        return constants, code.co_names, code.co_varnames, code.co_firstlineno, code.co_filename
+
     def described(item, depth=0):
         item = item.fget if isinstance(item, property) else item
         if hasattr(item, "__code__"):
-            code = item.__code__
-            # Not the instructions: those for `np.exp` depend on whether `import np` was compiled along.
-            return (code.co_consts, code.co_names, code.co_varnames, code.co_firstlineno, code.co_filename, item.__defaults__,
-                    item.__doc__, str(item.__annotations__), item.__qualname__, item.__module__)  # fmt: skip
+            return (compiled(item.__code__), item.__defaults__, item.__doc__, str(item.__annotations__), item.__qualname__,
+                    item.__module__)  # fmt: skip
         if isinstance(item, type) and depth == 0:
             return sorted((key, described(part, 1)) for key, part in vars(item).items() if key not in ("__dict__", "__weakref__"))
         return re.sub(r" at 0x\w+", "", repr(item))
