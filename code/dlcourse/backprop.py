@@ -30,6 +30,7 @@ __all__ = [
     "layer_gradient_norms",
     "log",
     "maximum",
+    "relative_errors",
     "relu",
     "sigmoid",
     "softmax_cross_entropy",
@@ -335,12 +336,8 @@ def check_gradient(
 ) -> GradientCheck:
     """Compare a gradient with central differences, coordinate by coordinate.
 
-    The relative error is ``|a - b| / max(|a|, |b|, c)`` for a coordinate a of the gradient and b
-    of the differences. c is a thousandth of the largest coordinate: below it, differences
-    have fewer digits to compare with. A function with a kink, such as ReLU, is reported
-    wrong where ``theta`` lies within h of it.
-
-    Implements ``eq:relative-error``.
+    The error of a coordinate is that of `relative_errors`. A function with a kink, such as
+    ReLU, is reported wrong where ``theta`` lies within h of it.
 
     Parameters
     ----------
@@ -372,25 +369,47 @@ def check_gradient(
     if not theta.size:
         raise ValueError(f"theta must hold at least one number, got the shape {theta.shape}")
     if gradient is None:
-        at = Tensor(theta)
-        value = function(at)
-        if not isinstance(value, Tensor):
-            raise TypeError(f"function must compute its value with tensors when no gradient is given, got {type(value).__name__}")
-        value.backward()
-        found = np.zeros_like(theta) if at.gradient is None else at.gradient
+        found = _engine_gradient(function, theta)
         numerical = numerical_gradient(lambda moved: _number(function(Tensor(moved))), theta, h)
     else:
         found = np.asarray(gradient(theta.copy()) if callable(gradient) else gradient, dtype=float)
         numerical = numerical_gradient(lambda moved: _number(function(moved)), theta, h)
     if found.shape != theta.shape:
         raise ValueError(f"gradient must have the shape of theta, {theta.shape}, got {found.shape}")
-    largest_size = max(np.abs(numerical).max(), np.abs(found).max())
-    size = np.maximum(np.maximum(np.abs(found), np.abs(numerical)), 1e-3 * largest_size)
-    errors = np.abs(found - numerical) / np.where(size > 0, size, 1)
-    errors = np.where(np.isfinite(errors), errors, np.inf)  # NaN is as wrong as can be
+    errors = relative_errors(found, numerical)
     worst = tuple(int(place) for place in np.unravel_index(errors.argmax(), errors.shape))
     largest = float(errors[worst])
     return GradientCheck(largest <= tolerance, largest, worst, found, numerical, errors, tolerance)
+
+
+def relative_errors(found: np.ndarray, numerical: np.ndarray) -> np.ndarray:
+    """How far two gradients are apart, ``|a - b| / max(|a|, |b|, c)`` for each coordinate.
+
+    c is a thousandth of the largest coordinate of both: of smaller ones, differences have
+    fewer digits to compare with. Where both are all zero the error is zero, where a
+    coordinate is NaN it is infinite.
+
+    Implements ``eq:relative-error``.
+
+    Parameters
+    ----------
+    found, numerical
+        The gradient to check and the differences to check it with, of one shape.
+    """
+    a, b = np.abs(found), np.abs(numerical)
+    larger = np.maximum(a, b)
+    size = np.maximum(larger, 1e-3 * larger.max())
+    errors = np.abs(found - numerical) / np.where(size > 0, size, 1)
+    return np.where(np.isfinite(errors), errors, np.inf)
+
+
+def _engine_gradient(function, theta):
+    at = Tensor(theta)
+    value = function(at)
+    if not isinstance(value, Tensor):
+        raise TypeError(f"function must compute its value with tensors when no gradient is given, got {type(value).__name__}")
+    value.backward()
+    return np.zeros_like(theta) if at.gradient is None else at.gradient
 
 
 def _number(value):

@@ -80,24 +80,22 @@ def draw(root: Tensor, local_derivatives: bool = False) -> Figure:
         raise ValueError(f"a drawing shows {DRAWABLE} nodes at most, got {len(nodes)}: draw a smaller part, or call print_graph()")
     places, routes = _layout(nodes)
     columns, rows = (1 + max(stop[axis] for way in [places.values(), *routes.values()] for stop in way) for axis in (0, 1))
-    figure, axes = new_figure(size=(max(3.0, 1.8 * columns), max(1.2, 0.95 * rows)))
+    lines = {node: _label(node) for node in nodes}
+    # A letter is about 0.075 inches wide; the rest of a column is for the arrow and its number.
+    widest = max(len(line) for label in lines.values() for line in label)
+    figure, axes = new_figure(size=((0.075 * widest + 0.6 + 0.2 * local_derivatives) * columns, max(1.2, 0.85 * rows)))
     axes.set_axis_off()
-    axes.set(xlim=(-0.5, columns - 0.5), ylim=(rows - 0.4, -0.6))
-    size = 9 if columns <= 6 else 7.5
+    axes.set(xlim=(-0.5, columns - 0.5), ylim=(rows - 0.45, -0.55))
+    size = 9
     frames = {}
     for node in nodes:
-        sign = SIGNS.get(node.operation, node.operation)
-        title = f"{node.name} ({sign})" if node.name and sign else node.name or sign or ("constant" if node.constant else "input")
-        lines = [title, _short(node.data)]
-        if node.gradient is not None:
-            lines.append(f"gradient {_short(node.gradient)}")
         box = {
             "boxstyle": "square,pad=0.4" if node.inputs else "round,pad=0.4,rounding_size=0.5",
             "facecolor": "#ffffff" if node.constant or node.inputs else "#e8ecf6",
             "edgecolor": COLORS[4] if node.constant or node.inputs else COLORS[0],
             "linestyle": "--" if node.constant else "-",
         }
-        text = axes.text(*places[node], "\n".join(lines), ha="center", va="center", fontsize=size, bbox=box, zorder=3)
+        text = axes.text(*places[node], "\n".join(lines[node]), ha="center", va="center", fontsize=size, bbox=box, zorder=3)
         frames[node] = text.get_bbox_patch()
     for (source, node, place), way in routes.items():
         for start, end in zip(way, way[1:-1]):
@@ -113,7 +111,9 @@ def draw(root: Tensor, local_derivatives: bool = False) -> Figure:
         if local_derivatives and not source.constant and source.data.size == node.data.size == 1:
             slope = float(np.sum(node.pulls[place](np.ones_like(node.data))))
             # Between the boxes, which are about half a column wide; a bent arrow passes beside its chord.
-            middle = (x0 + x1) / 2 + bend * (y1 - y0) / 2, (y0 + y1) / 2 + bend * (x1 - x0)
+            # A straight arrow's number stands nearer to where it comes from: two that cross do so in the middle.
+            part = 0.5 if bend else 0.37
+            middle = x0 + part * (x1 - x0) + bend * (y1 - y0) / 2, y0 + part * (y1 - y0) + bend * (x1 - x0)
             ground = {"boxstyle": "round,pad=0.15", "facecolor": "#ffffff", "edgecolor": "none"}
             axes.text(*middle, f"{slope:.4g}", ha="center", va="center", fontsize=size, color=COLORS[0], bbox=ground, zorder=2)
     return figure
@@ -127,6 +127,13 @@ def numbers(array: np.ndarray) -> str:
     if array.ndim == 1 and array.size <= 4:
         return np.array2string(array, precision=4, separator=", ")
     return f"{array.dtype} of {array.shape}".replace(",)", ")") if array.ndim == 1 else f"{array.dtype} of {array.shape}"
+
+
+def _label(node: Tensor) -> list[str]:
+    sign = SIGNS.get(node.operation, node.operation)
+    title = f"{node.name} ({sign})" if node.name and sign else node.name or sign or ("constant" if node.constant else "input")
+    label = [title, _short(node.data)]
+    return label if node.gradient is None else [*label, f"gradient {_short(node.gradient)}"]
 
 
 def _short(array: np.ndarray) -> str:

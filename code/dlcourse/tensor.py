@@ -110,6 +110,26 @@ class Tensor:
             When there are many numbers and no gradient to start from, its shape is another,
             or nothing here can be differentiated.
         """
+        arriving = {self: self._start(gradient)}
+        for node in reversed(self.nodes()):
+            if node.constant:
+                continue
+            gradient = arriving.pop(node)  # complete by now
+            node._keep(gradient)
+            for source, pull in zip(node.inputs, node.pulls):
+                if not source.constant:
+                    part = _fit(pull(gradient), source.data)
+                    if source in arriving:  # used elsewhere, too
+                        part = arriving[source] + part
+                    arriving[source] = part
+
+    def reset(self) -> None:
+        """Forget the gradients, of this and of everything it was computed from."""
+        for node in self.nodes():
+            node.gradient = None
+
+    def _start(self, gradient) -> np.ndarray:
+        """What ``backward`` starts from."""
         if self.constant:
             raise ValueError("backward needs something to differentiate in, got a constant: make a Tensor of what is to be learnt")
         if gradient is None:
@@ -117,35 +137,22 @@ class Tensor:
                 raise ValueError(
                     f"backward starts from a single number, got the shape {self.data.shape}: call it on .sum() or .mean(), or give it a gradient"
                 )
-            gradient = np.ones_like(self.data)
+            return np.ones_like(self.data)
         gradient = np.asarray(gradient, dtype=self.data.dtype)
         if gradient.shape != self.data.shape:
             raise ValueError(f"gradient must have the shape {self.data.shape}, got {gradient.shape}")
-        arriving = {self: gradient}
-        for node in reversed(self.nodes()):
-            if node.constant:
-                continue
-            gradient = arriving.pop(node)
-            for source, pull in zip(node.inputs, node.pulls):
-                if not source.constant:
-                    part = _fit(pull(gradient), source.data)
-                    arriving[source] = arriving[source] + part if source in arriving else part
-            if node.gradient is not None:
-                node.gradient = node.gradient + gradient
-            elif node.inputs:
-                node.gradient = gradient
-            else:  # its own, which the reader may change
-                node.gradient = np.array(gradient)
+        return gradient
 
-    def reset(self) -> None:
-        """Forget the gradients, of this and of everything it was computed from."""
-        for node in self.nodes():
-            node.gradient = None
+    def _keep(self, gradient: np.ndarray) -> None:
+        if self.gradient is not None:
+            self.gradient = self.gradient + gradient
+        else:  # one made by hand gets its own, which the reader may change
+            self.gradient = gradient if self.inputs else np.array(gradient)
 
     def nodes(self) -> list[Tensor]:
         """This and everything it was computed from, inputs before results, each once."""
         found, waiting = {self}, [self]
-        while waiting:  # a list and no recursion, which Python ends at a depth of 1,000
+        while waiting:  # a list, and no function that calls itself
             for source in waiting.pop().inputs:
                 if source not in found:
                     found.add(source)
@@ -165,7 +172,8 @@ class Tensor:
     def __mul__(self, other):
         a, b = _operands(self, other)
         x, y = a.data, b.data
-        return _result(_together(np.multiply, "multiply", a, b), "*", (a, lambda g: g * y), (b, lambda g: g * x))
+        value = _together(np.multiply, "multiply", a, b)
+        return _result(value, "*", (a, lambda g: g * y), (b, lambda g: g * x))
 
     def __truediv__(self, other):
         a, b = _operands(self, other)
@@ -176,17 +184,18 @@ class Tensor:
         a, b = _operands(self, other)
         # As NumPy does: a vector is a row on the left, a column on the right.
         row, column = a.data.ndim == 1, b.data.ndim == 1
-        x, y = a.data[None] if row else a.data, b.data[:, None] if column else b.data
+        x = a.data[None] if row else a.data
+        y = b.data[:, None] if column else b.data
         value = _together(_multiply, "matrix-multiply", a, b, x, y)
         shape = value.shape
         value = value[..., 0, :] if row else value
         value = value[..., 0] if column else value
 
         def to_a(g):
-            return _multiply(g.reshape(shape), y.swapaxes(-1, -2))
+            return _multiply(g.reshape(shape), y.swapaxes(-1, -2))  # G Wᵀ
 
         def to_b(g):
-            gradient = _multiply(x.swapaxes(-1, -2), g.reshape(shape))
+            gradient = _multiply(x.swapaxes(-1, -2), g.reshape(shape))  # Xᵀ G
             return gradient[..., 0] if column else gradient
 
         return _result(value, "@", (a, to_a), (b, to_b))
@@ -376,9 +385,9 @@ def _fit(gradient: np.ndarray, data: np.ndarray) -> np.ndarray:
     shape = data.shape
     if gradient.shape != shape:
         extra = gradient.ndim - len(shape)
-        stretched = tuple(extra + i for i, n in enumerate(shape) if n == 1)
-        gradient = gradient.sum(axis=(*range(extra), *stretched)).reshape(shape)
-    return gradient if gradient.dtype == data.dtype else gradient.astype(data.dtype)
+        stretched = [extra + i for i, n in enumerate(shape) if n == 1]
+        gradient = gradient.sum(axis=(*range(extra), *stretched))
+    return gradient.reshape(shape).astype(data.dtype, copy=False)
 
 
 def _tensor(value, dtype=None) -> Tensor:
