@@ -30,6 +30,7 @@ __all__ = [
     "InverseTime",
     "KerasAdam",
     "LearningRate",
+    "Momentum",
     "Nesterov",
     "Optimizer",
     "Quadratic",
@@ -118,8 +119,10 @@ class SGD(Optimizer):
         parameter -= self.rate(k) * gradient
 
 
-class _Momentum(Optimizer):
-    """What the methods with momentum check."""
+class Momentum(Optimizer):
+    """What the methods with momentum have in common: a ``momentum`` from 0 to below 1."""
+
+    momentum: float
 
     def __post_init__(self):
         super().__post_init__()
@@ -132,10 +135,10 @@ class _Momentum(Optimizer):
 
 
 @dataclass
-class HeavyBall(_Momentum):
+class HeavyBall(Momentum):
     """Momentum, v ← α v - ε g, θ ← θ + v: what Goodfellow et al. write and Keras's SGD does.
 
-    Under a constant gradient the speed grows to ε |g| / (1 - α).
+    Under a constant gradient the speed grows to 1 / (1 - α) times that of plain descent.
 
     Implements ``eq:heavy-ball``; lecture items S25, S26.
 
@@ -165,7 +168,7 @@ class HeavyBall(_Momentum):
 
 
 @dataclass
-class AveragedMomentum(_Momentum):
+class AveragedMomentum(Momentum):
     """Momentum as a moving average, m ← α m + (1 - α) g, θ ← θ - ε m: the lecture's formula, mended.
 
     The lecture leaves out the minus sign, the learning rate and the second line; read as it
@@ -207,7 +210,7 @@ class AveragedMomentum(_Momentum):
 
 
 @dataclass
-class SummedMomentum(_Momentum):
+class SummedMomentum(Momentum):
     """Momentum as a sum, s ← α s + g, θ ← θ - ε s: PyTorch's form.
 
     The rate stands outside of the sum, so that a new rate changes the whole step at once;
@@ -249,7 +252,7 @@ class SummedMomentum(_Momentum):
 
 
 @dataclass
-class Nesterov(_Momentum):
+class Nesterov(Momentum):
     """Momentum that looks ahead: v ← α v - ε g, θ ← θ + α v - ε g, as Keras has it.
 
     θ is here the point ahead, at which the gradient is taken: it lies α v beyond the point

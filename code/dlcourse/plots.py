@@ -672,8 +672,9 @@ def contours(
         levels = np.unique(np.quantile(values, np.linspace(0, 1, 14)[1:-1] ** 2))
 
     width = 0.86 * WIDTH
-    height = min(width * (y[1] - y[0]) / (x[1] - x[0]), width) + 0.6 + 0.25 * (len(paths) > 1)
-    figure, axes = new_figure(size=(width, height))
+    inner = width - 0.8  # beside the labels
+    shape = min((y[1] - y[0]) / (x[1] - x[0]), 1.1)
+    figure, axes = new_figure(size=(width, shape * inner + 0.6 + 0.25 * math.ceil(len(paths) / 3)))
     axes.contour(*np.moveaxis(grid, -1, 0), values, levels=levels, colors="#a9adb4", linewidths=0.8)
     for i, (name, path) in enumerate(paths.items()):
         color, ends = COLORS[i % len(COLORS)], {"markersize": 7, "linestyle": "none", "zorder": 3}

@@ -103,6 +103,7 @@ def test_gradients_equal_tensorflows():
         np.testing.assert_allclose(ours, theirs, atol=1e-6)
 
 
+@pytest.mark.equation("eq:glorot", "eq:he-initialization")
 def test_initializers_have_keras_scale():
     shape = (400, 300)
     assert glorot_uniform(np.random.default_rng(0), shape).std() == pytest.approx(np.std(keras.initializers.GlorotUniform(0)(shape)), rel=0.02)

@@ -215,7 +215,30 @@ def test_targets_of_another_type_do_not_slow_the_network_down():
         assert {gradient.dtype for gradient in network.gradients} == {np.dtype(np.float32)}
 
 
+@pytest.mark.equation("eq:minibatch-gradient")
+def test_the_gradient_of_a_batch_is_the_mean_of_its_examples_and_the_batches_mean_that_of_all():
+    """S21, S23: batches of one size estimate the whole gradient without bias."""
+    network, data = softmax_regression(dtype=np.float64), clusters(60)
+
+    def gradients(part):
+        loss_and_gradients(network, CrossEntropy(), data.x[part], data.y[part])
+        return np.concatenate([gradient.ravel() for gradient in network.gradients])
+
+    single = np.array([gradients(slice(i, i + 1)) for i in range(60)])
+    np.testing.assert_allclose(gradients(slice(20)), single[:20].mean(axis=0), rtol=0, atol=1e-12)
+    minibatches = [gradients(part) for part in rng().permutation(60).reshape(6, 10)]
+    np.testing.assert_allclose(np.mean(minibatches, axis=0), gradients(slice(60)), rtol=0, atol=1e-12)
+
+
 # evaluate, predict, accuracy
+
+
+@pytest.mark.equation("eq:empirical-risk")
+def test_evaluation_is_the_mean_of_the_examples_losses():
+    """S16: from predictions, one example at a time, and the logarithm itself."""
+    network, data = softmax_regression(dtype=np.float64), clusters(50)
+    losses = [-np.log(network(data.x[i : i + 1])[0, data.y[i]]) for i in range(50)]
+    assert evaluate(network, CrossEntropy(), data, 7).loss == pytest.approx(np.mean(losses), rel=1e-12)
 
 
 @settings(deadline=None)

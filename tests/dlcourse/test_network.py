@@ -175,6 +175,7 @@ def test_examples_do_not_see_each_other(order):
 # Initial parameters
 
 
+@pytest.mark.equation("eq:glorot", "eq:he-initialization")
 @pytest.mark.parametrize("shape", [(300, 200), (5, 5, 30, 40)])
 def test_initializers_have_their_variance(shape):
     window = np.prod(shape[:-2])

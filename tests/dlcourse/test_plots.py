@@ -22,6 +22,7 @@ from dlcourse import plots
 
 EPOCHS = 12
 DIGITS = np.random.default_rng(0).random((23, 6, 6))
+BOWL = SimpleNamespace(value=lambda theta: (theta**2).sum(axis=-1))
 
 
 def history(epochs=EPOCHS, scale=1.0, accuracy=True, validation=True):
@@ -121,6 +122,7 @@ def drawings():
         "confusion_matrix": lambda: plots.confusion_matrix(labels, labels[::-1], 3),
         "weight_images": lambda: plots.weight_images(DIGITS.reshape(23, 36).T - 0.5, (6, 6)),
         "mistakes": lambda: plots.mistakes(DIGITS, labels, labels[::-1], np.full(23, 0.9)),
+        "contours": lambda: plots.contours(BOWL, {"a": [[1, 1], [0, 0]], "b": [[-1, 1]]}),
         "new_figure": lambda: plots.new_figure(2, 2)[0],
     }
 
@@ -351,6 +353,33 @@ def test_mistakes_are_the_surest_first():
     assert len([axes for axes in two.axes if axes.images]) == 2
 
 
+def test_contours_draw_lines_of_equal_cost_and_the_paths():
+    path = np.array([[1.5, -1.0], [0.5, 0.25], [0.0, 0.0]])
+    figure = plots.contours(BOWL, {"down": path, "up": path[::-1]}, (-2, 2), (-1, 3), levels=[1, 4])
+    (axes,) = figure.axes
+    assert axes.get_aspect() == 1 and axes.get_xlim() == (-2, 2) and axes.get_ylim() == (-1, 3)
+    circles = axes.collections[0]
+    np.testing.assert_array_equal(circles.levels, [1, 4])
+    for level, contour in zip((1, 4), circles.get_paths()):
+        np.testing.assert_allclose(np.linalg.norm(contour.vertices, axis=1) ** 2, level, atol=0.01)
+    lines = {line.get_label(): line.get_xydata() for line in axes.lines}
+    np.testing.assert_array_equal(lines["down"], path)
+    np.testing.assert_array_equal(lines["up"], path[::-1])
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["down", "up"]
+    starts = [line.get_xydata().tolist() for line in axes.lines if line.get_markerfacecolor() == plots.GROUND]
+    assert starts == [[[1.5, -1.0]], [[0.0, 0.0]]]
+
+
+def test_contours_lie_evenly_on_a_bowl_and_need_no_path():
+    figure = plots.contours(BOWL)
+    radii = np.sqrt([level for level in figure.axes[0].collections[0].levels if level < 4])
+    np.testing.assert_allclose(np.diff(radii), np.diff(radii).mean(), rtol=0.1)
+    assert not figure.legends
+    flat = SimpleNamespace(value=lambda theta: np.where(theta[..., 0] > 0, theta[..., 0], 0.0))
+    levels = plots.contours(flat).axes[0].collections[0].levels
+    assert (np.diff(levels) > 0).all()
+
+
 # Bad input says what is wrong with which argument.
 
 NO_LOSS = SimpleNamespace(accuracy=[0.5])
@@ -394,6 +423,10 @@ EMPTY = SimpleNamespace(loss=[], accuracy=[], **NONE)
         (lambda: plots.mistakes(DIGITS[:2], [0, 1], [1, 0], [1]), ValueError, "confidence"),
         (lambda: plots.mistakes(DIGITS[:3], [0, 1], [1, 0], [1, 1]), ValueError, "images"),
         (lambda: plots.mistakes(DIGITS[:2], [0, 1], [1, 0], [1, 1], count=0), ValueError, "count"),
+        (lambda: plots.contours(BOWL, x=(2, -2)), ValueError, "x must be a low and a high"),
+        (lambda: plots.contours(BOWL, y=(1, 1)), ValueError, "y"),
+        (lambda: plots.contours(BOWL, {"a": np.ones((3, 3))}), ValueError, r"paths\['a'\]"),
+        (lambda: plots.contours(BOWL, {"a": np.ones((0, 2))}), ValueError, r"got \(0, 2\)"),
     ],
 )
 def test_bad_input(call, error, argument):
