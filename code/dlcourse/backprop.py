@@ -382,7 +382,7 @@ def check_gradient(
     return GradientCheck(largest <= tolerance, largest, worst, found, numerical, errors, tolerance)
 
 
-def relative_errors(gradient: np.ndarray, numerical: np.ndarray) -> np.ndarray:
+def relative_errors(found: np.ndarray, numerical: np.ndarray) -> np.ndarray:
     """How far two gradients are apart, ``|a - b| / max(|a|, |b|, c)`` for each coordinate.
 
     c is a thousandth of the largest coordinate of both: of smaller ones, differences have
@@ -393,13 +393,13 @@ def relative_errors(gradient: np.ndarray, numerical: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    gradient, numerical
+    found, numerical
         The gradient to check and the differences to check it with, of one shape.
     """
-    a, b = np.abs(gradient), np.abs(numerical)
+    a, b = np.abs(found), np.abs(numerical)
     larger = np.maximum(a, b)
     size = np.maximum(larger, 1e-3 * larger.max())
-    errors = np.abs(gradient - numerical) / np.where(size > 0, size, 1)
+    errors = np.abs(found - numerical) / np.where(size > 0, size, 1)
     return np.where(np.isfinite(errors), errors, np.inf)
 
 

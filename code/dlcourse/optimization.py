@@ -375,8 +375,8 @@ class RMSProp(Optimizer):
 class Adam(Optimizer):
     """Moving averages of gradients and of their squares, both freed of their bias to zero.
 
-    m ← β₁ m + (1 - β₁) g and v ← β₂ v + (1 - β₂) g² start at zero; after t steps m is too
-    small by the factor 1 - β₁ᵗ, v by 1 - β₂ᵗ. θ ← θ - ε m̂ / (√v̂ + δ), with m̂ and v̂ the
+    m ← β₁ m + (1 - β₁) g and s ← β₂ s + (1 - β₂) g² start at zero; after t steps m is too
+    small by the factor 1 - β₁ᵗ, s by 1 - β₂ᵗ. θ ← θ - ε m̂ / (√ŝ + δ), with m̂ and ŝ the
     averages divided by these. The first step is ε long in each coordinate, whatever the
     size of the gradient. As in the paper's algorithm 1, δ is added to the corrected root;
     `KerasAdam` adds it elsewhere.
@@ -386,7 +386,7 @@ class Adam(Optimizer):
     Parameters
     ----------
     learning_rate
-        ε (the paper's α), a number or a schedule.
+        ε (the paper's α; its v is our s), a number or a schedule.
     beta1, beta2
         How much of each average is kept at a step, from 0 to below 1.
     epsilon
@@ -415,17 +415,17 @@ class Adam(Optimizer):
 
     def update(self, parameter, gradient, past, k):
         m = past["mean"] = self.beta1 * past.get("mean", 0.0) + (1 - self.beta1) * gradient
-        v = past["mean_square"] = self.beta2 * past.get("mean_square", 0.0) + (1 - self.beta2) * gradient**2
+        s = past["mean_square"] = self.beta2 * past.get("mean_square", 0.0) + (1 - self.beta2) * gradient**2
         m_hat = m / (1 - self.beta1 ** (k + 1))
-        v_hat = v / (1 - self.beta2 ** (k + 1))
-        parameter -= self.rate(k) * m_hat / (np.sqrt(v_hat) + self.epsilon)
+        s_hat = s / (1 - self.beta2 ** (k + 1))
+        parameter -= self.rate(k) * m_hat / (np.sqrt(s_hat) + self.epsilon)
 
 
 @dataclass
 class KerasAdam(Adam):
     """Adam with δ beside the root that is not corrected yet, the paper's "epsilon hat" form.
 
-    θ ← θ - ε √(1 - β₂ᵗ) / (1 - β₁ᵗ) · m / (√v + δ). It saves two divisions of arrays, and
+    θ ← θ - ε √(1 - β₂ᵗ) / (1 - β₁ᵗ) · m / (√s + δ). It saves two divisions of arrays, and
     equals `Adam` whose δ is this one divided by √(1 - β₂ᵗ): thirty times as large at the
     first step, the same in the end. The defaults are Keras's.
 
@@ -449,9 +449,9 @@ class KerasAdam(Adam):
 
     def update(self, parameter, gradient, past, k):
         m = past["mean"] = self.beta1 * past.get("mean", 0.0) + (1 - self.beta1) * gradient
-        v = past["mean_square"] = self.beta2 * past.get("mean_square", 0.0) + (1 - self.beta2) * gradient**2
+        s = past["mean_square"] = self.beta2 * past.get("mean_square", 0.0) + (1 - self.beta2) * gradient**2
         rate = self.rate(k) * (1 - self.beta2 ** (k + 1)) ** 0.5 / (1 - self.beta1 ** (k + 1))
-        parameter -= rate * m / (np.sqrt(v) + self.epsilon)
+        parameter -= rate * m / (np.sqrt(s) + self.epsilon)
 
 
 def minimize(

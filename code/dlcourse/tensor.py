@@ -114,13 +114,14 @@ class Tensor:
         for node in reversed(self.nodes()):
             if node.constant:
                 continue
-            gradient = arriving.pop(node)  # complete: all that use it came before
+            gradient = arriving.pop(node)  # complete by now
             node._keep(gradient)
             for source, pull in zip(node.inputs, node.pulls):
                 if not source.constant:
                     part = _fit(pull(gradient), source.data)
-                    already = source in arriving
-                    arriving[source] = arriving[source] + part if already else part
+                    if source in arriving:  # used elsewhere, too
+                        part = arriving[source] + part
+                    arriving[source] = part
 
     def reset(self) -> None:
         """Forget the gradients, of this and of everything it was computed from."""

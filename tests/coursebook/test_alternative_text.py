@@ -65,6 +65,8 @@ A caption is no alternative text.
 
 <p><img src="raw.svg"></p>
 
+<p><svg role="img" viewBox="0 0 1 1" class="drawing"></svg></p>
+
 ```{code-cell} python
 import matplotlib.pyplot as plt
 plt.plot([1, 2]);
@@ -94,6 +96,8 @@ A caption.
 :::
 
 <p><img class="decorative" alt="" src="https://example.org/raw.svg"></p>
+
+<p><svg role="img" viewBox="0 0 1 1" aria-label="One more empty square"></svg></p>
 
 ```{code-cell} python
 ---
@@ -128,7 +132,7 @@ def test_an_image_without_words_fails_every_build(book):
         found = re.findall(r"book/images\.md:(\d+): (.+?):", summary)
         assert [name for _, name in found] == [
             "image bare.svg", "image short.svg", "image uncaptioned.svg", "image named.svg",
-            "figure of a cell", "image raw.svg", "image output.svg",
+            "figure of a cell", "image raw.svg", "image drawing", "image output.svg",
         ]
         # The line is that of the element, or one inside it.
         for line, name in found:

@@ -16,7 +16,7 @@ def _picture(mode: str, seed: int, size=(40, 30)) -> Image.Image:
     return Image.fromarray(pixels.squeeze(), None if mode == "P" else mode).convert(mode)
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(["L", "LA", "RGB", "RGBA", "P"]), st.integers(0, 2**32 - 1))
 def test_the_lighter_file_shows_the_same(tmp_path, mode, seed):
     file = tmp_path / f"{mode}{seed}.png"

@@ -61,7 +61,7 @@ formulas = st.recursive(
 )
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(st.lists(st.builds(Formula, formulas, st.booleans()), min_size=30, max_size=100, unique=True))
 def test_formulas_are_rendered_for_eyes_and_for_screen_readers(renderer, asked):
     renderer.render(asked)
@@ -220,6 +220,8 @@ def test_lines_are_put_into_an_environment(renderer, tex, taken):
         (r"\sqrt{2}", "√(2)"),
         (r"\hat{y} \in \mathbb{R}^n", "y ∈ Rⁿ"),
         (r"\ln x", "lnx"),
+        (r"2 / \lambda_{\max}", "2/λ_(max)"),
+        (r"\max_k z_k", "maxₖzₖ"),
         ("a < b", "a < b"),
     ],
 )

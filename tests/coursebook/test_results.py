@@ -45,7 +45,7 @@ def test_a_failure_is_no_result(store):
     assert names(store) == []
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(st.data())
 def test_a_damaged_file_counts_as_absent(store, data):
     store.put("a", RUN)

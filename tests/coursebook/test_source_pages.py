@@ -18,7 +18,6 @@ def lines(html):
     return {line["id"]: line.get_text() for line in soup.select("span.line")}
 
 
-@settings(deadline=None)
 @given(st.text(st.sampled_from('ab "\'#\\\n()<&é\t'), max_size=60))
 def test_each_line_has_its_anchor_and_its_text(source):
     source += "\n"

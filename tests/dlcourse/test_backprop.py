@@ -72,7 +72,7 @@ def test_forward_is_a_network_of_layers(n, inputs, hidden, outputs, seed):
 @pytest.mark.equation(
     "eq:output-delta", "eq:hidden-delta", "eq:output-weight-gradient", "eq:hidden-weight-gradient", "eq:matrix-backprop"
 )
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(n=sizes, inputs=sizes, hidden=sizes, outputs=sizes, biases=st.booleans(), seed=st.integers(0, 99))
 def test_five_ways_to_one_gradient(n, inputs, hidden, outputs, biases, seed):
     """S31 to S34: index form, matrix form, the engine and central differences (TensorFlow's is below)."""

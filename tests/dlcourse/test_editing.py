@@ -10,6 +10,7 @@ import sys
 import traceback
 from pathlib import Path
 from textwrap import dedent
+from types import CodeType
 
 import joblib
 import numpy as np
@@ -324,12 +325,16 @@ def state(name: str) -> tuple:
     for part in name.split(".")[2:]:
         value = vars(value)[part]
 
+    def compiled(code):
+        # Not the instructions: those for `np.exp` depend on whether `import np` was compiled along.
+        constants = [compiled(each) if isinstance(each, CodeType) else each for each in code.co_consts]
+        return constants, code.co_names, code.co_varnames, code.co_firstlineno, code.co_filename
+
     def described(item, depth=0):
+        item = item.fget if isinstance(item, property) else item
         if hasattr(item, "__code__"):
-            code = item.__code__
-            # Not the instructions: those for `np.exp` depend on whether `import np` was compiled along.
-            return (code.co_consts, code.co_names, code.co_varnames, code.co_firstlineno, code.co_filename, item.__defaults__,
-                    item.__doc__, str(item.__annotations__), item.__qualname__, item.__module__)  # fmt: skip
+            return (compiled(item.__code__), item.__defaults__, item.__doc__, str(item.__annotations__), item.__qualname__,
+                    item.__module__)  # fmt: skip
         if isinstance(item, type) and depth == 0:
             return sorted((key, described(part, 1)) for key, part in vars(item).items() if key not in ("__dict__", "__weakref__"))
         return re.sub(r" at 0x\w+", "", repr(item))
@@ -347,8 +352,8 @@ def test_unedited_cells_leave_everything_as_it_is(name):
     assert editing.edit(name, f"# A comment.\n{shown}\n") is False
     assert state(name) == before
     # Edited, and back by the cell as the page shows it: the docstring too.
-    if shown.startswith("def "):
-        changed = re.sub(r"^(def .*?:)\n", r"\1\n    raise ZeroDivisionError\n", shown, count=1, flags=re.DOTALL)
+    if re.match(r"(@.*\n)*def ", shown):
+        changed = re.sub(r"^(def .*?:)\n", r"\1\n    raise ZeroDivisionError\n", shown, count=1, flags=re.DOTALL | re.MULTILINE)
     else:
         changed = f"{shown}\n    added = 1"
     assert editing.edit(name, changed) is True

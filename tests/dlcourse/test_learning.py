@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 from gradients import central_difference, relative_error
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dlcourse.data import Dataset, Examples, Provenance, one_hot
@@ -241,7 +241,6 @@ def test_evaluation_is_the_mean_of_the_examples_losses():
     assert evaluate(network, CrossEntropy(), data, 7).loss == pytest.approx(np.mean(losses), rel=1e-12)
 
 
-@settings(deadline=None)
 @given(st.integers(1, 40), st.integers(1, 50))
 def test_the_batch_size_of_evaluation_changes_nothing(n, batch_size):
     network, data = softmax_regression(dtype=np.float64), clusters(n)

@@ -126,7 +126,7 @@ def test_another_data_set_of_the_same_shape(folder, contents):
     check_refused(contents, f"{IMAGES}.gz", "not the original", "SHA-256")
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.data())
 def test_damage_gives_an_error_or_no_harm(tmp_path_factory, contents, data):
     packed = bytearray(gzip.compress(contents[IMAGES], mtime=0))

@@ -118,7 +118,6 @@ def test_sgd_is_the_lectures_formula():
 
 
 @pytest.mark.equation("eq:averaged-momentum", "eq:summed-momentum", "eq:momentum-conversion", "eq:heavy-ball")
-@settings(deadline=None)
 @given(st.floats(0, 0.99), st.floats(1e-3, 0.1), st.integers(0, 100))
 def test_the_three_forms_of_momentum_make_the_same_steps(momentum, rate, seed):
     """To rounding, for a constant rate (S26, M24)."""
@@ -214,7 +213,7 @@ def test_adams_two_forms_are_one_with_epsilon_converted():
 @pytest.mark.equation("eq:adam", "eq:adam-epsilon-hat")
 @pytest.mark.parametrize("make", [Adam, KerasAdam])
 @given(scale=st.floats(1e-6, 1e6), seed=st.integers(0, 50))
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_the_gradients_scale_means_nothing_to_adam(make, scale, seed):
     gradients = random_gradients(20, seed=seed)
     small, large = (steps_of(make(0.01, epsilon=1e-300), g) for g in (gradients, scale * gradients))
@@ -223,7 +222,6 @@ def test_the_gradients_scale_means_nothing_to_adam(make, scale, seed):
 
 @pytest.mark.equation("eq:adam", "eq:adam-epsilon-hat")
 @pytest.mark.parametrize("make", [Adam, KerasAdam])
-@settings(deadline=None)
 @given(st.floats(1e-3, 1e6), st.floats(1e-4, 10), st.booleans())
 def test_adams_first_step_is_the_rate(make, g, rate, up):
     """Whatever the gradient's size (S28)."""
@@ -233,7 +231,6 @@ def test_adams_first_step_is_the_rate(make, g, rate, up):
 
 
 @pytest.mark.equation("eq:rmsprop")
-@settings(deadline=None)
 @given(st.floats(1e-2, 1e6), st.floats(1e-4, 10), st.floats(0, 0.99))
 def test_rmsprops_first_step_is_the_rate_over_root_one_minus_decay(g, rate, decay):
     """Whatever the gradient's size (S28)."""
@@ -331,7 +328,6 @@ def test_a_view_is_changed_in_place():
 
 
 @pytest.mark.equation("eq:gradient-descent")
-@settings(deadline=None)
 @given(st.floats(1, 100), st.integers(2, 6), st.floats(0.01, 0.99), st.integers(0, 1000))
 def test_the_path_on_a_quadratic_is_its_closed_form(condition, d, part, seed):
     """θ_k = (I - ε H)^k θ_0, computed from eigenvalues."""
@@ -400,7 +396,6 @@ def test_the_best_h_is_near_a_root_of_epsilon(centred, root):
 
 
 @pytest.mark.equation("eq:centred-difference", "eq:one-sided-difference")
-@settings(deadline=None)
 @given(st.lists(st.integers(1, 3), max_size=3).map(tuple), st.booleans(), st.integers(0, 100))
 def test_numerical_gradients_have_the_shape_of_theta(shape, centred, seed):
     theta = np.random.default_rng(seed).normal(size=shape)
@@ -418,7 +413,6 @@ arrays = st.lists(st.integers(1, 5), min_size=1, max_size=4)
 
 
 @pytest.mark.equation("eq:clipping")
-@settings(deadline=None)
 @given(arrays, st.floats(1e-3, 1e3), st.floats(1e-3, 1e3), st.integers(0, 100))
 def test_clipping_keeps_the_direction_and_bounds_the_norm(lengths, largest, scale, seed):
     r = np.random.default_rng(seed)

@@ -281,7 +281,7 @@ def test_contact_sheet_draws_pixel_by_pixel_and_at_once():
 LABELS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=40)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(LABELS)
 def test_confusion_matrix_shows_the_counts(pairs):
     true, predicted = np.array(pairs).T

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dlcourse import schedules
@@ -9,14 +9,12 @@ from dlcourse.optimization import SGD, Constant, Cosine, InverseTime, StepDecay,
 rates, steps = st.floats(1e-4, 10), st.integers(0, 10_000)
 
 
-@settings(deadline=None)
 @given(rates, steps)
 def test_constant(rate, k):
     assert Constant(rate)(k) == rate
 
 
 @pytest.mark.equation("eq:inverse-time")
-@settings(deadline=None)
 @given(rates, st.floats(0, 10), steps)
 def test_inverse_time_is_a_line_upside_down(rate, decay, k):
     assert 1 / InverseTime(rate, decay)(k) == pytest.approx(1 / rate + decay / rate * k, rel=1e-12)
@@ -32,7 +30,6 @@ def test_inverse_time_keeps_the_rule_of_robbins_and_monro():
 
 
 @pytest.mark.equation("eq:step-decay")
-@settings(deadline=None)
 @given(rates, st.integers(1, 50), st.floats(0.1, 0.9), st.integers(0, 300))
 def test_step_decay_is_a_staircase(rate, every, factor, k):
     schedule = StepDecay(rate, every, factor)
@@ -42,7 +39,6 @@ def test_step_decay_is_a_staircase(rate, every, factor, k):
 
 
 @pytest.mark.equation("eq:cosine-schedule")
-@settings(deadline=None)
 @given(rates, st.integers(1, 1000), st.floats(0, 1))
 def test_cosine_goes_from_rate_to_final(rate, steps, part):
     final = part * rate
@@ -56,7 +52,6 @@ def test_cosine_goes_from_rate_to_final(rate, steps, part):
 
 
 @pytest.mark.equation("eq:warm-up")
-@settings(deadline=None)
 @given(rates, st.integers(1, 50), st.integers(0, 200))
 def test_warm_up_climbs_to_the_schedule_and_follows_it(rate, steps, k):
     plain = InverseTime(rate, 0.1)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from gradients import central_difference
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dlcourse.optimization import SGD, Himmelblau, Quadratic, Rosenbrock, Surface, TwoWeights, minimize
@@ -18,7 +18,6 @@ conditions = st.floats(1, 500)
 
 
 @pytest.mark.parametrize("name", SURFACES)
-@settings(deadline=None)
 @given(theta=points)
 def test_gradients_and_hessians_equal_central_differences(name, theta):
     surface = SURFACES[name]
@@ -45,7 +44,6 @@ def test_many_points_at_once(name):
 
 
 @pytest.mark.equation("eq:step-change")
-@settings(deadline=None)
 @given(theta=points, rate=st.floats(1e-3, 0.5), condition=conditions)
 def test_on_a_quadratic_the_change_of_a_step_is_exact(theta, rate, condition):
     surface = Quadratic(condition, rng=np.random.default_rng(2))
@@ -65,7 +63,6 @@ def test_elsewhere_its_error_is_of_third_order(name):
     assert np.log10(wrong[1] / wrong[0]) == pytest.approx(3, abs=0.1)
 
 
-@settings(deadline=None)
 @given(conditions, st.integers(2, 8), st.integers(0, 100))
 def test_a_quadratic_has_its_eigenvalues_turned_or_not(condition, d, seed):
     straight, turned = Quadratic(condition, d), Quadratic(condition, d, np.random.default_rng(seed))
@@ -80,7 +77,6 @@ def test_a_quadratic_has_its_eigenvalues_turned_or_not(condition, d, seed):
 
 
 @pytest.mark.equation("eq:largest-rate")
-@settings(deadline=None)
 @given(conditions, st.integers(0, 50))
 def test_the_edge_from_both_sides(condition, seed):
     """S20, M26: the steepest direction shrinks below 2 / λ_max and grows above it."""
@@ -103,7 +99,6 @@ def spectral_radius(surface, rate, momentum=0.0):
 
 
 @pytest.mark.equation("eq:best-rate", "eq:descent-factor")
-@settings(deadline=None)
 @given(conditions, st.integers(2, 5))
 def test_the_best_rate_gives_the_factor_and_no_rate_a_smaller_one(condition, d):
     surface = Quadratic(condition, d)

@@ -65,7 +65,7 @@ def assert_gradients(function, *arrays):
 
 @pytest.mark.equation("eq:vector-jacobian")
 @pytest.mark.parametrize("name", ELEMENTWISE)
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(shape=hnp.array_shapes(min_dims=0, max_dims=3, max_side=4), seed=seeds)
 def test_functions_of_one(name, shape, seed):
     assert_gradients(ELEMENTWISE[name], positive(seed, shape))
@@ -73,7 +73,7 @@ def test_functions_of_one(name, shape, seed):
 
 @pytest.mark.equation("eq:vector-jacobian")
 @pytest.mark.parametrize("name", BINARY)
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(shapes=hnp.mutually_broadcastable_shapes(num_shapes=2, max_dims=3, max_side=3), seed=seeds)
 def test_functions_of_two_with_broadcasting(name, shapes, seed):
     a, b = shapes.input_shapes  # never closer than 0.05, since maximum has a kink where they are equal
@@ -82,7 +82,7 @@ def test_functions_of_two_with_broadcasting(name, shapes, seed):
 
 
 @pytest.mark.equation("eq:vector-jacobian")
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(data=st.data(), shapes=hnp.mutually_broadcastable_shapes(signature=np.matmul.signature, max_dims=2, max_side=3), seed=seeds)
 def test_matrix_products(data, shapes, seed):
     """Vectors, matrices and stacks of them, as NumPy multiplies them."""
@@ -90,7 +90,7 @@ def test_matrix_products(data, shapes, seed):
     assert_gradients(lambda x, y: x @ y, positive(seed, a), positive(seed + 1, b))
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(shape=hnp.array_shapes(max_dims=3, max_side=4), data=st.data(), seed=seeds, keepdims=st.booleans(), kind=st.sampled_from(["sum", "mean"]))
 def test_sums_and_means(shape, data, seed, keepdims, kind):
     axis = data.draw(st.none() | st.integers(-len(shape), len(shape) - 1) | hnp.valid_tuple_axes(len(shape), min_size=1))
@@ -99,7 +99,7 @@ def test_sums_and_means(shape, data, seed, keepdims, kind):
     assert np.allclose(getattr(Tensor(x), kind)(axis, keepdims).data, getattr(x, kind)(axis=axis, keepdims=keepdims))
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(data=st.data(), shape=hnp.array_shapes(max_dims=3, max_side=4), seed=seeds)
 def test_indexing(data, shape, seed):
     index = data.draw(hnp.basic_indices(shape) | hnp.integer_array_indices(shape))
@@ -107,7 +107,7 @@ def test_indexing(data, shape, seed):
 
 
 @pytest.mark.equation("eq:chain-rule", "eq:vector-jacobian")
-@settings(deadline=None, max_examples=20)  # TensorFlow takes seconds to load
+@settings(max_examples=20)  # TensorFlow takes seconds to load
 @given(seed=seeds, n=st.integers(1, 5), k=st.integers(2, 4))
 def test_tensorflow_finds_the_same(seed, n, k):
     """A graph with broadcasting, a node used three times and every function, against `tf.GradientTape`."""
@@ -345,7 +345,7 @@ def test_it_draws_itself():
 
 
 @given(seed=seeds)
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 def test_no_box_stands_on_another_and_no_arrow_passes_through_one(seed):
     """In random graphs, an arrow that goes past a column has a place of its own there."""
     r = np.random.default_rng(seed)

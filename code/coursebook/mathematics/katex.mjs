@@ -25,7 +25,8 @@ function render({ tex, display }) {
       throwOnError: true,
       trust: refuse, // false would show the command in red, and go on
     });
-    return { html };
+    // For \lambda_{\max} KaTeX gives <msub> a third child, "function of", which MathML forbids.
+    return { html: html.replace(/<mo>\u2061<\/mo>(?=<\/m(?:sub|sup|subsup|under|over|underover)>)/g, "") };
   } catch (error) {
     const position = Number.isInteger(error.position) ? error.position : 0;
     // Half of a character, as KaTeX may name it, could not be printed.

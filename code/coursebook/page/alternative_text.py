@@ -3,7 +3,8 @@
 The words come from the Markdown, ``![Two curves that cross](plot.svg)``, from ``:alt:`` of a
 figure, and for what a cell draws from its metadata, ``mystnb: image: alt``. An image that only
 decorates says so with the class ``decorative`` and has no words: ``![](wave.svg){.decorative}``,
-``:class: decorative`` or ``mystnb: image: classes: decorative``. Docutils would put the file's
+``:class: decorative`` or ``mystnb: image: classes: decorative``. An SVG that a cell draws into the page
+as ``<svg role="img">`` has them in ``aria-label``. Docutils would put the file's
 name in place of missing words, and that is read aloud.
 """
 
@@ -57,8 +58,11 @@ class _Images(HTMLParser):
         self.found: list[dict[str, str | None]] = []
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        given = dict(attributes)
         if tag == "img":
-            self.found.append(dict(attributes))
+            self.found.append(given)
+        elif tag == "svg" and given.get("role") == "img":  # a drawing in the page has a label instead
+            self.found.append({"src": "drawing", "alt": given.get("aria-label")})
 
 
 def _line(node: nodes.Node | None) -> int | None:
