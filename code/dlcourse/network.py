@@ -247,7 +247,7 @@ class ReLU(Layer):
 class Sigmoid(Layer):
     """σ(x) = 1 / (1 + exp(-x)), whose slope is σ(1 - σ) ≤ ¼ (lecture items S30, S33).
 
-    Implements ``eq:binary-cross-entropy`` and ``eq:sigmoid-slope``: of the former, the first half; Goodfellow et al., section 6.3.2.
+    Implements ``eq:sigmoid-slope`` and ``eq:binary-cross-entropy``, of the latter the first half; Goodfellow et al., section 6.3.2.
     """
 
     def forward(self, x, training=False, rng=None):

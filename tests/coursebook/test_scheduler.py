@@ -15,16 +15,23 @@ from coursebook.execution.runner import Failure, Page, Run
 from coursebook.execution.scheduler import longest_first, run_pages, shares
 
 
-def page(name, code="1", folder="."):
+def page(name, code="1", folder=".", **front_matter):
     cells = [new_markdown_cell("Prose, which takes no time." * 9), new_code_cell(code)]
-    return Page(name, new_notebook(cells=cells, metadata={"source_map": [0, 4]}), folder)
+    return Page(name, new_notebook(cells=cells, metadata={"source_map": [0, 4], **front_matter}), folder)
 
 
 def test_longest_first():
-    pages = [page("short"), page("new and small"), page("long"), page("new and large", "1 + 1"), page("new, too")]
+    pages = [
+        page("short", runs_long=True),
+        page("new and small"),
+        page("long"),
+        page("new and large", "1 + 1"),
+        page("new, too"),
+        page("new, said to be long", runs_long=True),
+    ]
     seconds = {"short": 3.0, "long": 60.0, "gone": 9.0}
     order = [page.name for page in longest_first(pages, seconds)]
-    assert order == ["new and large", "new and small", "new, too", "long", "short"]
+    assert order == ["new, said to be long", "new and large", "new and small", "new, too", "long", "short"]
 
 
 @given(st.integers(1, 64), st.integers(1, 64))

@@ -2,7 +2,8 @@
 
 The longest page starts first: a long one that starts last keeps one core busy while the
 others wait. A page that has never run counts as longer than any that has, since to start a
-short page early costs nothing; among such pages the one with most code goes first.
+short page early costs nothing; among such pages those go first whose front matter says
+``runs_long: true``, then the one with most code.
 """
 
 import asyncio
@@ -30,7 +31,9 @@ def longest_first(pages: Iterable[Page], seconds: Mapping[str, float]) -> list[P
 
     def rank(page: Page) -> tuple:
         code = sum(len(cell.source) for cell in page.notebook.cells if cell.cell_type == "code")
-        return page.name in seconds, -seconds.get(page.name, code), page.name
+        known = page.name in seconds
+        said_to_be_long = not known and page.notebook.metadata.get("runs_long") is True
+        return known, not said_to_be_long, -seconds.get(page.name, code), page.name
 
     return sorted(pages, key=rank)
 
