@@ -202,6 +202,7 @@ def _html(
     # Two animations may stand on one page: each has names of its own, equal for equal content.
     content = [png, alt.encode(), repr((frame, seconds, list(paths))).encode(), *(path.tobytes() for path in paths.values())]
     name = f"paths-{hashlib.sha256(b' '.join(content)).hexdigest()[:10]}"
+    height = Image.open(io.BytesIO(png)).height
     scene, motion = _scene(name, contours, paths, frame, escape(alt))
     style = STYLE.replace("ID", name).replace("TIME", f"{seconds / HOLD:g}")
     return (
@@ -209,7 +210,7 @@ def _html(
         '<input hidden type="checkbox" class="pause" aria-label="Pause the animation">'
         '<input hidden type="checkbox" class="restart" aria-label="Restart the animation">\n'
         f"<div hidden>{scene}</div>\n"
-        f'<img alt="{escape(alt)}" loading="eager" width="{WIDTH}" src="data:image/png;base64,{base64.b64encode(png).decode()}">'
+        f'<img alt="{escape(alt)}" loading="eager" width="{WIDTH}" height="{height}" src="data:image/png;base64,{base64.b64encode(png).decode()}">'
         "\n</div>"
     )
 

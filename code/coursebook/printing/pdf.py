@@ -146,7 +146,7 @@ def make(root: Path, output: Path, executable: str, seconds: float = SECONDS) ->
         except Error as error:
             raise CommandError(f"{executable} did not print the book: {_first_line(error)}") from None
         whole = Path(folder, "book.pdf")
-        printed_file.finish(printed, about, binding.headings(found)).write(whole)
+        whole.write_bytes(printed_file.finish(printed, about, binding.headings(found)))
         pages = printed_file.check(whole)
         os.replace(whole, output)
     return pages

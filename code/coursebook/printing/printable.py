@@ -32,11 +32,7 @@ def _open(article: Tag) -> None:
     """Show what is folded, and tabs one below the other, each under its label."""
     for details in article.find_all("details"):
         summary = details.find("summary", recursive=False)
-        label = _label(summary)
-        if label:
-            summary.replace_with(_element("p", label, "opened-label"))
-        elif summary:
-            summary.decompose()
+        _label(summary)
         details.name = "div"
         details.attrs = {"class": "opened"} | {key: details[key] for key in ["id"] if details.has_attr(key)}
     for link in article.select("a.sd-stretched-link"):  # it lies over a whole card
@@ -70,15 +66,21 @@ def _tell(article: Tag) -> None:
         figure["role"] = "none"
 
 
-def _label(summary: Tag | None) -> str:
+def _label(summary: Tag | None) -> None:
+    """Make the title of what was folded a line above it; take it out where it only says what a click does."""
     if summary is None:
-        return ""
+        return
     prompts = summary.select(".collapsed, .expanded")
-    if not prompts:
-        return text(summary)
-    # "Show …" and "Hide …" say what a click does. A prompt that is always the same says what is below.
     labels = {text(prompt) for prompt in prompts}
-    return labels.pop() if len(labels) == 1 else ""
+    # "Show …" and "Hide …" are such titles. A prompt that is always the same says what is below.
+    if len(labels) > 1 or not text(summary):
+        summary.decompose()
+        return
+    if labels:
+        summary.string = labels.pop()
+    for sign in summary.find_all("svg"):  # it says that something unfolds
+        sign.decompose()
+    summary.name, summary.attrs = "p", {"class": "opened-label"}
 
 
 def _element(name: str, text: str, kind: str) -> Tag:
