@@ -1,5 +1,6 @@
 """What must not be in a notebook that readers get: markup of the sources, traces of the build."""
 
+import html
 import json
 import re
 
@@ -34,7 +35,7 @@ def text_of(markdown: str, code: bool = False) -> str:
     shown = []
     for token in tokens:
         if token.type == "html_block":
-            shown.append(re.sub(r"<[^>]*>", " ", token.content))
+            shown.append(html.unescape(re.sub(r"<[^>]*>", " ", token.content)))
         for inner in token.children or ():
             if inner.type == "text" or code and inner.type == "code_inline":
                 shown.append(inner.content)

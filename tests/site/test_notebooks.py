@@ -1,8 +1,10 @@
 """The notebooks of the built site: clean, complete, and running where nothing is installed."""
 
+import os
 import posixpath
 import re
 import zipfile
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import nbformat
 import pytest
@@ -147,10 +149,27 @@ def fresh(tmp_path_factory):
     return Environment(tmp_path_factory.mktemp("fresh"), SITE / "notebooks.zip", must=True)
 
 
+@pytest.fixture(scope="module")
+def runs(fresh, request):
+    """A run of each notebook under test, by the name of its page, in one environment: a first cell adds what is missing.
+
+    One at a time until one has brought Keras, then as many as there are cores.
+    """
+    started, complete = {}, False
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for item in request.session.items:
+            if "runs" in item.fixturenames:
+                page = item.callspec.params["with_code"]
+                started[page.name] = pool.submit(fresh.run, page.name.removeprefix("book/") + ".ipynb")
+                if not complete:
+                    wait([started[page.name]])
+                    complete = "tensorflow" in notebook_of(page).cells[0].source
+        yield started
+
+
 @pytest.mark.slow
-def test_the_notebook_runs_where_nothing_is_installed(with_code, fresh):
-    """One environment for all, in the order of the book: a first cell adds what is missing."""
-    run = fresh.run(with_code.name.removeprefix("book/") + ".ipynb")
+def test_the_notebook_runs_where_nothing_is_installed(with_code, fresh, runs):
+    run = runs[with_code.name].result()
     assert not fresh.has("coursebook")
     claims = [output for cell in run.cells for output in cell.get("outputs", ()) if "✓" in str(output.get("data", ""))]
     assert len(claims) >= len(re.findall(r"^claim\(", with_code.source, re.MULTILINE))
