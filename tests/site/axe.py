@@ -4,7 +4,7 @@ from functools import cache
 
 from coursebook import node
 
-__all__ = ["violations"]
+__all__ = ["violations", "violations_async"]
 
 
 @cache
@@ -15,6 +15,9 @@ def _source() -> str:
 OPTIONS = {"resultTypes": ["violations"], "rules": {"target-size": {"enabled": True}}}
 
 
+RUN = "async ([within, options]) => (await axe.run(within ? {include: [[within]]} : document, options)).violations"
+
+
 def violations(page, within: str | None = None) -> list[str]:
     """One entry a violation: the rule, what it asks for, and each element that breaks it.
 
@@ -22,10 +25,17 @@ def violations(page, within: str | None = None) -> list[str]:
     """
     if not page.evaluate("'axe' in window"):
         page.evaluate(_source())
-    found = page.evaluate(
-        "async ([within, options]) => (await axe.run(within ? {include: [[within]]} : document, options)).violations",
-        [within, OPTIONS],
-    )
+    return _told(page.evaluate(RUN, [within, OPTIONS]))
+
+
+async def violations_async(page, within: str | None = None) -> list[str]:
+    """The same, of a page of Playwright's other interface."""
+    if not await page.evaluate("'axe' in window"):
+        await page.evaluate(_source())
+    return _told(await page.evaluate(RUN, [within, OPTIONS]))
+
+
+def _told(found: list[dict]) -> list[str]:
     return [
         "\n".join([f"{rule['id']}: {rule['help']}", *(_shown(node) for node in rule["nodes"][:5])])
         for rule in found

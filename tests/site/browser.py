@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
@@ -89,6 +89,28 @@ def serve(folder: Path) -> Iterator[str]:
         thread.join()
 
 
+class Notes:
+    """What the console and the network said of a page."""
+
+    def __init__(self, page) -> None:
+        self.complaints: list[str] = []
+        self.requests: list[str] = []
+        page.on("console", self._hear)
+        page.on("pageerror", lambda error: self.complaints.append(f"error: {error.stack}"))
+        page.on("request", lambda request: self.requests.append(request.url))
+        page.on("requestfailed", lambda request: self.complaints.append(f"not loaded: {request.url}"))
+
+    def _hear(self, message) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(f"{message.type}: {message.text} ({message.location.get('url', '')})")
+
+
+def hold(site: Path) -> dict[str, str]:
+    """The page that only leads on, held so that it can be looked at."""
+    source = (site / "index.html").read_text(encoding="utf-8")
+    return {"body": re.sub(r'<meta http-equiv="refresh"[^>]*>', "", source), "content_type": "text/html"}
+
+
 @dataclass
 class Tab:
     """A tab of the browser, which remembers what the console and the network said."""
@@ -96,18 +118,10 @@ class Tab:
     page: object
     root: str
     site: Path
-    complaints: list[str] = field(default_factory=list)
-    requests: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.page.on("console", self._hear)
-        self.page.on("pageerror", lambda error: self.complaints.append(f"error: {error.stack}"))
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.on("requestfailed", lambda request: self.complaints.append(f"not loaded: {request.url}"))
-
-    def _hear(self, message) -> None:
-        if message.type in ("error", "warning"):
-            self.complaints.append(f"{message.type}: {message.text} ({message.location.get('url', '')})")
+        self._notes = Notes(self.page)
+        self.complaints, self.requests = self._notes.complaints, self._notes.requests
 
     def open(self, address: str) -> object:
         """Go to a page of the site, and forget what the one before said.
@@ -119,13 +133,9 @@ class Tab:
         self.requests.clear()
         url = f"{self.root}/{address}"
         if address == "index.html":
-            self.page.route(url, self._hold)
+            self.page.route(url, lambda route: route.fulfill(**hold(self.site)))
         self.page.goto(url, wait_until="load")
         return self.page
-
-    def _hold(self, route) -> None:
-        source = (self.site / "index.html").read_text(encoding="utf-8")
-        route.fulfill(body=re.sub(r'<meta http-equiv="refresh"[^>]*>', "", source), content_type="text/html")
 
 
 @dataclass
@@ -171,7 +181,7 @@ def reader(chromium, site) -> Iterator[Reader]:
 
 # Without --slow each size and each theme is seen once.
 VIEWS = [
-    pytest.param(view, marks=marks, id="-".join(view))
+    pytest.param(*view, marks=marks, id="-".join(view))
     for view, marks in [
         (("laptop", "light"), ()),
         (("phone", "dark"), ()),
@@ -179,14 +189,3 @@ VIEWS = [
         (("phone", "light"), pytest.mark.slow),
     ]
 ]
-
-
-@pytest.fixture(scope="session", params=VIEWS)
-def view(request, reader) -> Iterator[Tab]:
-    """One tab for each size and theme, in which all pages are opened in turn.
-
-    Motion is off, so that what opens is at once as it will be.
-    """
-    size, theme = request.param
-    with reader.tab(size, theme, reduced_motion="reduce") as tab:
-        yield tab

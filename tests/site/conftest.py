@@ -2,17 +2,24 @@
 
 import os
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import nbformat
 import pytest
 import yaml
-from browser import chromium, reader, view  # noqa: F401 (fixtures)
+from browser import chromium, reader  # noqa: F401 (fixtures)
 from bs4 import BeautifulSoup
+from survey import survey  # noqa: F401 (a fixture)
 
 ROOT = Path(__file__).resolve().parents[2]
 SITE = Path(os.environ.get("COURSEBOOK_SITE", ROOT / "_build/html")).resolve()
+
+
+@cache
+def document(path: Path) -> BeautifulSoup:
+    """A file of the site, parsed once for all tests: none may change it."""
+    return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
 
 
 @dataclass(frozen=True)
@@ -27,7 +34,7 @@ class Page:
 
     @cached_property
     def soup(self) -> BeautifulSoup:
-        return BeautifulSoup((SITE / f"{self.name}.html").read_text(encoding="utf-8"), "html.parser")
+        return document(SITE / f"{self.name}.html")
 
     @property
     def article(self):

@@ -5,16 +5,15 @@ from collections import Counter
 
 import pytest
 from axe import violations
+from browser import VIEWS
 from bs4 import BeautifulSoup, SoupStrainer
 
 
-def test_no_violation_and_no_word_on_the_console(view, address):
-    page = view.open(address)
-    assert view.complaints == []
-    assert violations(page) == []
-    if page.locator("details").count():
-        page.evaluate("document.querySelectorAll('details').forEach((element) => { element.open = true; })")
-        assert violations(page, within="details") == []
+@pytest.mark.parametrize(("size", "theme"), VIEWS)
+def test_no_violation_and_no_word_on_the_console(survey, size, theme, address):
+    visit = survey.visit(size, address)
+    assert visit.complaints == []
+    assert visit.violations[theme] == []
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

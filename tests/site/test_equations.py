@@ -2,22 +2,15 @@
 
 import ast
 import re
-from functools import cache
 from urllib.parse import unquote, urlsplit
 
-from bs4 import BeautifulSoup
-from conftest import ROOT
+from conftest import ROOT, document
 
 LABELLED = re.compile(r"^\$\$[ \t]*\((eq:[\w.-]+)\)|^:label:[ \t]*(eq:[\w.-]+)|\\label\{(eq:[\w.-]+)\}", re.MULTILINE)
 
 
 def labels(page):
     return ["".join(forms) for forms in LABELLED.findall(page.source)]
-
-
-@cache
-def document(path):
-    return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
 
 
 def leads_to(site, page, link) -> str:

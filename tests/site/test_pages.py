@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 import yaml
 from bs4 import BeautifulSoup
+from conftest import document
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -135,7 +136,7 @@ def test_the_notice_is_at_the_top(page):
 
 
 def test_links_resolve(site):
-    documents = {path: BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser") for path in _documents(site)}
+    documents = {path: document(path) for path in _documents(site)}
     anchors = {
         path: {element[key] for key in ("id", "name") for element in soup.find_all(attrs={key: True})}
         for path, soup in documents.items()

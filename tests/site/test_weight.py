@@ -5,7 +5,7 @@ from collections import Counter
 from urllib.parse import urlsplit
 
 import pytest
-from bs4 import BeautifulSoup
+from conftest import document
 
 LIMIT = 300_000  # bytes on the first visit, compressed
 
@@ -26,8 +26,10 @@ def _visit(reader, address: str, size: str = "phone") -> dict[str, int]:
     return {urlsplit(url).path: size for url, size in loaded.items() if not url.startswith("data:")}
 
 
-def test_first_visits_are_light(reader, addresses, capsys):
-    weights = {address: _visit(reader, address) for address in addresses}
+@pytest.mark.parametrize("size", ["phone"])
+def test_first_visits_are_light(survey, reader, addresses, capsys, size):
+    weights = {address: survey.visit(size, address).transferred for address in addresses}
+    weights["index.html"] = _visit(reader, "index.html")  # with the page that it leads to
     with capsys.disabled():
         print("\nfirst visit on a phone, compressed:")
         for address, files in weights.items():
@@ -37,13 +39,13 @@ def test_first_visits_are_light(reader, addresses, capsys):
     assert all(files for files in weights.values())
 
 
-def test_nothing_is_asked_of_another_host(reader, addresses):
-    asked = {}
+@pytest.mark.parametrize("size", ["laptop"])
+def test_nothing_is_asked_of_another_host(survey, reader, addresses, size):
+    asked = {address: survey.visit(size, address).requests for address in addresses}
     with reader.tab() as tab:
-        for address in [*addresses, "no/such/page.html"]:
-            tab.open(address)
-            tab.page.wait_for_load_state("networkidle")
-            asked[address] = list(tab.requests)
+        tab.open("no/such/page.html")
+        tab.page.wait_for_load_state("networkidle")
+        asked["no/such/page.html"] = list(tab.requests)
         tab.open("search.html?q=network")
         tab.page.wait_for_selector("#search-results li")
         tab.page.wait_for_load_state("networkidle")
@@ -71,7 +73,7 @@ ELSEWHERE = re.compile(r"^\s*(?:[a-z][a-z0-9+.-]*:)?//", re.IGNORECASE)
 def test_no_page_names_a_file_elsewhere(site):
     found = []
     for path in site.rglob("*.html"):
-        soup = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+        soup = document(path)
         for selector, attribute in LOADS.items():
             for element in soup.select(selector):
                 value = element.get(attribute) or ""
@@ -131,11 +133,6 @@ def test_images_keep_their_place_and_wait(page):
 
 
 @pytest.mark.parametrize("size", ["laptop", "phone"])
-def test_the_console_is_quiet(reader, addresses, size):
-    said = {}
-    with reader.tab(size) as tab:
-        for address in addresses:
-            tab.open(address)
-            tab.page.wait_for_load_state("networkidle")
-            said[address] = list(tab.complaints)
+def test_the_console_is_quiet(survey, addresses, size):
+    said = {address: survey.visit(size, address).complaints for address in addresses}
     assert {address: complaints for address, complaints in said.items() if complaints} == {}
