@@ -35,10 +35,11 @@ def _add_folders(app: Sphinx, config: Config) -> None:
 
 
 def _version() -> int:
-    """Another number whenever this extension changes: Sphinx then reads every page again."""
-    digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.rglob("*.py")):
-        digest.update(path.read_bytes())
+    """Another number whenever this extension changes, be it a template: Sphinx then reads every page again."""
+    digest, folder = hashlib.sha256(), Path(__file__).parent
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and "__pycache__" not in path.parts:
+            digest.update(f"{path.relative_to(folder).as_posix()}\n".encode() + path.read_bytes())
     return int.from_bytes(digest.digest()[:6], "big")
 
 

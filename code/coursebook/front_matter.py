@@ -1,10 +1,8 @@
 """The YAML block that opens a page."""
 
-import json
-
 import yaml
 
-__all__ = ["read", "replace"]
+__all__ = ["read"]
 
 
 def _end(lines: list[str]) -> int | None:
@@ -30,22 +28,3 @@ def read(source: str) -> dict:
     except yaml.YAMLError:
         return {}
     return metadata if isinstance(metadata, dict) else {}
-
-
-def replace(source: str, metadata: dict) -> str:
-    """The source with another front matter, and with the same number of lines.
-
-    The numbers of the lines must stay, for warnings name them. So the block becomes a
-    single line of JSON, which is YAML, followed by blank lines.
-
-    Raises
-    ------
-    ValueError
-        If the source opens without front matter.
-    """
-    lines = source.split("\n")
-    end = _end(lines)
-    if end is None or end < 2:
-        raise ValueError(f"source must open with front matter, came {lines[:1]}")
-    block = [json.dumps(metadata, ensure_ascii=False, default=str), *[""] * (end - 2)]
-    return "\n".join([lines[0], *block, *lines[end:]])

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 import os
 import re
 import subprocess
@@ -68,11 +69,13 @@ class Book:
         text = dedent(text)
         metadata = front_matter.read(text)
         if described and "description" not in metadata:
-            description = {"description": f"The page {name} of a tiny book."}
-            if metadata:
-                text = front_matter.replace(text, metadata | description)
+            description = f"The page {name} of a tiny book."
+            if metadata:  # one line of JSON, which is YAML; the lines below stay where they are
+                _, block, rest = re.split(r"^---$\n?", text, maxsplit=2, flags=re.MULTILINE)
+                line = json.dumps(metadata | {"description": description}, default=str)
+                text = f"---\n{line}\n" + "\n" * (block.count("\n") - 1) + f"---\n{rest}"
             elif not text.startswith("---"):
-                text = f"---\ndescription: {description['description']}\n---\n{text}"
+                text = f"---\ndescription: {description}\n---\n{text}"
         self.write(f"book/{name}.md", text)
         if name not in self.pages:
             self.pages.append(name)

@@ -1,12 +1,15 @@
 """Built sites: the assets that pages name, the files of the whole site, and what is built again."""
 
 import re
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 from bs4 import BeautifulSoup
 from PIL import Image
 
+import coursebook
 from coursebook.assets import bundles, site_files
 
 
@@ -201,3 +204,19 @@ def test_a_lost_state_is_made_again(book):
     assert book.build(strict=True).status == 0
     assert all((book.root / "_build/html" / name).is_file() for name in (bundles.STYLE, bundles.SCRIPT))
     assert len({tuple(names) for names in _assets(book).values()}) == 1
+
+
+@pytest.mark.parametrize("name", ["templates/domainindex.html", "static/coursebook.css", "problems.py"])
+def test_a_change_of_any_file_of_the_extension_writes_all_pages_again(tmp_path, monkeypatch, name):
+    source = Path(coursebook.__file__).parent
+    shutil.copytree(source, tmp_path / "copy")
+    monkeypatch.setattr(coursebook, "__file__", str(tmp_path / "copy/__init__.py"))
+    before = coursebook._version()
+    compiled = tmp_path / "copy/__pycache__/problems.pyc"
+    compiled.parent.mkdir(exist_ok=True)
+    compiled.write_bytes(b"compiled")
+    assert coursebook._version() == before
+    (tmp_path / "copy" / name).parent.mkdir(exist_ok=True)
+    with (tmp_path / "copy" / name).open("a") as file:
+        file.write("\n")
+    assert coursebook._version() != before

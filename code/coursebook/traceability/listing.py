@@ -9,6 +9,8 @@ from coursebook.html_element import element, link, make
 
 __all__ = ["Book", "counted", "duration", "head", "row", "section", "table"]
 
+NBSP = "\N{NO-BREAK SPACE}"
+
 FAILED = "This build has failed."
 
 
@@ -50,13 +52,13 @@ def counted(n: int, one: str) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """A time as one says it: 2.3 s, 48 s, 3 min 21 s."""
+    """A time as one says it, in one piece at the end of a line: 2.3 s, 48 s, 3 min 21 s."""
     if seconds is None:
         return "–"
     if seconds < 9.95:
-        return f"{seconds:.1f} s"
+        return f"{seconds:.1f}{NBSP}s"
     minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+    return f"{minutes}{NBSP}min{NBSP}{rest}{NBSP}s" if minutes else f"{rest}{NBSP}s"
 
 
 def section(title: nodes.Node | str, anchor: str, *children: nodes.Node) -> nodes.section:
