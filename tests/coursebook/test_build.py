@@ -3,6 +3,7 @@
 import shutil
 from dataclasses import replace
 
+import pytest
 from bs4 import BeautifulSoup
 
 from coursebook import dataset
@@ -20,6 +21,7 @@ def notebook(title: str, *cells: str) -> str:
     return "---\nfile_format: mystnb\n---\n" + f"# {title}\n\nProse.\n\n" + "\n".join(cells)
 
 
+@pytest.mark.slow
 def test_a_page_runs_again_exactly_when_it_must(book, monkeypatch):
     book.write("code/dlcourse/base.py", "VALUE = 1\n")
     book.write("code/dlcourse/uses.py", "from dlcourse import base\n")
@@ -76,6 +78,7 @@ def test_a_page_runs_again_exactly_when_it_must(book, monkeypatch):
     assert built() == everything
 
 
+@pytest.mark.slow
 def test_a_failing_cell_fails_every_build(book):
     book.replace("_config.yml", "timeout: 300", "timeout: 3")
     book.write("code/dlcourse/evidence.py", """\
