@@ -164,7 +164,9 @@ class TwoLayerNetwork:
             delta[j] = arriving * self.h[0, j] * (1 - self.h[0, j])
         return delta
 
-    def weight_gradients(self, output_delta: np.ndarray, hidden_delta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def weight_gradients(
+        self, output_delta: np.ndarray, hidden_delta: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         """∂Loss/∂w_ij = δ_j x_i and ∂Loss/∂w_jk = δ_k h_j, in this order, that of ``parameters``.
 
         The gradients of the biases are δ_j and δ_k themselves.
@@ -180,7 +182,8 @@ class TwoLayerNetwork:
         self._one_example()
         output_delta = _shaped("output_delta", output_delta, (self.outputs,))
         hidden_delta = _shaped("hidden_delta", hidden_delta, (self.hidden,))
-        hidden, output = np.empty_like(self.hidden_weights), np.empty_like(self.output_weights)
+        hidden = np.empty_like(self.hidden_weights)
+        output = np.empty_like(self.output_weights)
         for i in range(self.inputs):
             for j in range(self.hidden):
                 hidden[i, j] = hidden_delta[j] * self.x[0, i]
@@ -220,7 +223,13 @@ class TwoLayerNetwork:
         return [hidden, output]
 
     def train(
-        self, x: np.ndarray, y: np.ndarray, optimizer: Optimizer | float, epochs: int, batch_size: int, rng: np.random.Generator
+        self,
+        x: np.ndarray,
+        y: np.ndarray,
+        optimizer: Optimizer | float,
+        epochs: int,
+        batch_size: int,
+        rng: np.random.Generator,
     ) -> list[float]:
         """Learn from examples in random batches (lecture item S35).
 
@@ -262,7 +271,10 @@ class TwoLayerNetwork:
                 optimizer.step(self.parameters, self.backward(batch_y), memory)
             losses.append(total / len(x))
             if not all(np.isfinite(parameter).all() for parameter in self.parameters):
-                raise FloatingPointError(f"a parameter became NaN or infinite in epoch {epoch} with {optimizer}: try a smaller rate")
+                raise FloatingPointError(
+                    f"a parameter became NaN or infinite in epoch {epoch} with {optimizer}:"
+                    " try a smaller rate"
+                )
         return losses
 
     def _targets(self, y) -> np.ndarray:
@@ -416,7 +428,9 @@ def _number(value):
     return value.data if isinstance(value, Tensor) else value
 
 
-def layer_gradient_norms(network: Network, loss: Loss, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def layer_gradient_norms(
+    network: Network, loss: Loss, x: np.ndarray, y: np.ndarray
+) -> np.ndarray:
     """‖∂J/∂h_l‖ at the output h_l of each layer of ``network``, for the examples given.
 
     From one layer to the one before, the gradient is multiplied by the layer's Jacobian; by
@@ -445,7 +459,8 @@ def layer_gradient_norms(network: Network, loss: Loss, x: np.ndarray, y: np.ndar
     prediction = network.forward(x)
     norms = [_norm(gradient := loss.gradient(prediction, y))]
     going = list(network.layers)
-    if len(going) > 1 and type(going[-1]) is loss.activation:  # exact, where a probability rounds to zero, too
+    if len(going) > 1 and type(going[-1]) is loss.activation:
+        # Exact, where a probability rounds to zero, too.
         _, gradient, _ = loss.from_logits(network.forward(x, layers=-1), y)
         norms.append(_norm(gradient))
         going.pop()

@@ -163,7 +163,8 @@ class HeavyBall(Momentum):
     momentum: float = 0.9
 
     def update(self, parameter, gradient, past, k):
-        v = past["velocity"] = self.momentum * past.get("velocity", 0.0) - self.rate(k) * gradient
+        v = past.get("velocity", 0.0)
+        v = past["velocity"] = self.momentum * v - self.rate(k) * gradient
         parameter += v
 
 
@@ -193,7 +194,8 @@ class AveragedMomentum(Momentum):
     momentum: float = 0.9
 
     def update(self, parameter, gradient, past, k):
-        m = past["average"] = self.momentum * past.get("average", 0.0) + (1 - self.momentum) * gradient
+        m = past.get("average", 0.0)
+        m = past["average"] = self.momentum * m + (1 - self.momentum) * gradient
         parameter -= self.rate(k) * m
 
     def as_heavy_ball(self) -> HeavyBall:
@@ -235,7 +237,8 @@ class SummedMomentum(Momentum):
     momentum: float = 0.9
 
     def update(self, parameter, gradient, past, k):
-        s = past["sum"] = self.momentum * past.get("sum", 0.0) + gradient
+        s = past.get("sum", 0.0)
+        s = past["sum"] = self.momentum * s + gradient
         parameter -= self.rate(k) * s
 
     def as_heavy_ball(self) -> HeavyBall:
@@ -281,8 +284,8 @@ class Nesterov(Momentum):
     momentum: float = 0.9
 
     def update(self, parameter, gradient, past, k):
-        push = self.rate(k) * gradient
-        v = past["velocity"] = self.momentum * past.get("velocity", 0.0) - push
+        v, push = past.get("velocity", 0.0), self.rate(k) * gradient
+        v = past["velocity"] = self.momentum * v - push
         parameter += self.momentum * v - push
 
 
@@ -323,7 +326,8 @@ class Adagrad(Optimizer):
         self.epsilon = checks.number("epsilon", self.epsilon, above=0)
 
     def update(self, parameter, gradient, past, k):
-        s = past["sum_of_squares"] = past.get("sum_of_squares", self.initial) + gradient**2
+        s = past.get("sum_of_squares", self.initial)
+        s = past["sum_of_squares"] = s + gradient**2
         parameter -= self.rate(k) * gradient / np.sqrt(s + self.epsilon)
 
 
@@ -414,8 +418,9 @@ class Adam(Optimizer):
         self.epsilon = checks.number("epsilon", self.epsilon, above=0)
 
     def update(self, parameter, gradient, past, k):
-        m = past["mean"] = self.beta1 * past.get("mean", 0.0) + (1 - self.beta1) * gradient
-        s = past["mean_square"] = self.beta2 * past.get("mean_square", 0.0) + (1 - self.beta2) * gradient**2
+        m, s = past.get("mean", 0.0), past.get("mean_square", 0.0)
+        m = past["mean"] = self.beta1 * m + (1 - self.beta1) * gradient
+        s = past["mean_square"] = self.beta2 * s + (1 - self.beta2) * gradient**2
         m_hat = m / (1 - self.beta1 ** (k + 1))
         s_hat = s / (1 - self.beta2 ** (k + 1))
         parameter -= self.rate(k) * m_hat / (np.sqrt(s_hat) + self.epsilon)
@@ -448,9 +453,11 @@ class KerasAdam(Adam):
     epsilon: float = 1e-7
 
     def update(self, parameter, gradient, past, k):
-        m = past["mean"] = self.beta1 * past.get("mean", 0.0) + (1 - self.beta1) * gradient
-        s = past["mean_square"] = self.beta2 * past.get("mean_square", 0.0) + (1 - self.beta2) * gradient**2
-        rate = self.rate(k) * (1 - self.beta2 ** (k + 1)) ** 0.5 / (1 - self.beta1 ** (k + 1))
+        m, s = past.get("mean", 0.0), past.get("mean_square", 0.0)
+        m = past["mean"] = self.beta1 * m + (1 - self.beta1) * gradient
+        s = past["mean_square"] = self.beta2 * s + (1 - self.beta2) * gradient**2
+        t = k + 1
+        rate = self.rate(k) * (1 - self.beta2**t) ** 0.5 / (1 - self.beta1**t)
         parameter -= rate * m / (np.sqrt(s) + self.epsilon)
 
 
@@ -506,7 +513,10 @@ def minimize(
 
 
 def numerical_gradient(
-    function: Callable[[np.ndarray], float], theta: np.ndarray, h: float | None = None, centred: bool = True
+    function: Callable[[np.ndarray], float],
+    theta: np.ndarray,
+    h: float | None = None,
+    centred: bool = True,
 ) -> np.ndarray:
     """The gradient from values of the function alone, one coordinate at a time.
 
@@ -542,15 +552,18 @@ def numerical_gradient(
     Nocedal and Wright, section 8.1; correction M18.
     """
     theta = checks.finite("theta", np.array(theta, dtype=float))  # a copy
-    epsilon = np.finfo(float).eps
-    h = checks.number("h", (np.cbrt(epsilon) if centred else np.sqrt(epsilon)) if h is None else h, above=0)
+    if h is None:
+        h = (np.cbrt if centred else np.sqrt)(np.finfo(float).eps)
+    h = checks.number("h", h, above=0)
 
     def value(place, change):
         moved = theta.copy()
         moved[place] += change
         result = np.asarray(function(moved), dtype=float)
         if result.size != 1:
-            raise ValueError(f"function must give one number, got an array of shape {result.shape}")
+            raise ValueError(
+                f"function must give one number, got an array of shape {result.shape}"
+            )
         return result.item()
 
     gradient = np.empty_like(theta)
@@ -593,9 +606,9 @@ def clip_norm(gradients: Sequence[np.ndarray], largest: float) -> list[np.ndarra
     Pascanu et al., 2013; Goodfellow et al., equations 10.48 and 10.49.
     """
     largest = checks.number("largest", largest, above=0)
-    gradients = [checks.finite("gradients", np.asarray(gradient)) for gradient in gradients]
-    norm = np.sqrt(sum(float(np.square(gradient, dtype=float).sum()) for gradient in gradients))
-    return gradients if norm <= largest else [gradient * float(largest / norm) for gradient in gradients]
+    gradients = [checks.finite("gradients", np.asarray(g)) for g in gradients]
+    norm = sum(float(np.square(g, dtype=float).sum()) for g in gradients) ** 0.5
+    return gradients if norm <= largest else [g * (largest / norm) for g in gradients]
 
 
 def _point(name: str, theta) -> np.ndarray:
