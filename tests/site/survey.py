@@ -131,7 +131,7 @@ class Survey:
             first, second = (theme in self._wanted[size, address] for theme in themes)
             if first:
                 visit.violations[themes[0]] = await axe.violations_async(page)
-            await page.evaluate(OPEN)
+            await self._unfold(page)
             visit.width = tuple(await page.evaluate("[document.scrollingElement.scrollWidth, innerWidth]"))
             visit.sticks_out = await page.evaluate(STICKS_OUT)
             await page.evaluate(WITHOUT_REPETITIONS)
@@ -140,12 +140,18 @@ class Survey:
             if second:  # afresh: colours that change while one looks are neither the one nor the other
                 await page.emulate_media(color_scheme=themes[1])
                 await page.reload(wait_until="networkidle")
-                await page.evaluate(OPEN)
+                await self._unfold(page)
                 await page.evaluate(WITHOUT_REPETITIONS)
                 visit.violations[themes[1]] = await axe.violations_async(page)
             return visit
         finally:
             await context.close()
+
+    @staticmethod
+    async def _unfold(page) -> None:
+        await page.evaluate(OPEN)
+        # What is too wide gets its stop on the keyboard when it has been drawn.
+        await page.wait_for_timeout(500)
 
 
 @pytest.fixture(scope="session")
