@@ -17,20 +17,18 @@ not counted. Before it is timed, each has to find the same gradients.
 ``--write`` puts the table, with the machine it comes from, into benchmarks/README.md.
 """
 
-import argparse
 import random
 import statistics
 import sys
 
 import numpy as np
-from measuring import machine, paired_seconds, write
+from measuring import ABOVE, machine, network, options, paired_seconds, report
 from threadpoolctl import threadpool_limits
 
 from dlcourse.backprop import Tensor, relu, softmax_cross_entropy
 from dlcourse.data import batches, load_mnist, prepare
 from dlcourse.learning import loss_and_gradients
 from dlcourse.losses import CrossEntropy
-from dlcourse.network import Dense, Network, ReLU, Softmax
 from dlcourse.optimization import SGD
 
 BATCH_SIZE = 128
@@ -38,11 +36,6 @@ NETWORKS = {"784-10 (softmax regression)": [784, 10], "784-512-512-10": [784, 51
 BY_HAND, AUTOGRAD = 1.3, 1.0  # the largest ratios of engine to each that we promise
 SMALL, AS_OFTEN = [2, 16, 16, 1], 4000  # micrograd's own example, and how often the engine computes it meanwhile
 BEGIN, END = "<!-- backprop: written by benchmarks/backprop.py -->", "<!-- /backprop -->"
-
-
-def network(units) -> Network:
-    layers = [layer for sizes in zip(units, units[1:]) for layer in (Dense(*sizes), ReLU())]
-    return Network(*layers[:-1], Softmax(), rng=np.random.default_rng(0))
 
 
 def logits(x, parameters, relu):
@@ -191,23 +184,14 @@ def table(runs: int, train) -> tuple[str, bool]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--runs", type=int, default=7, help="counted rounds of runs (default 7)")
-    parser.add_argument("--threads", type=int, default=1, help="threads for each side (default 1, as in the book's build)")
-    parser.add_argument("--write", action="store_true", help="put the result into benchmarks/README.md")
-    arguments = parser.parse_args()
+    arguments = options(__doc__).parse_args()
     threadpool_limits(arguments.threads)
     measured, kept = table(arguments.runs, prepare(load_mnist(raw=True), validation=0).train)
     text = (
         f"{measured}\n\nMedians of {arguments.runs} rounds over all 60,000 images, batch {BATCH_SIZE}, SGD, float32. "
         f"{machine(arguments.threads, ('numpy', 'autograd', 'micrograd'))}"
     )
-    print(text)
-    if arguments.write:
-        write(BEGIN, END, text)
-    if not kept:
-        print("A ratio is above what is promised; on a busy machine, try once more.", file=sys.stderr)
-    return 0 if kept else 1
+    return report(text, BEGIN, END, arguments.write, [] if kept else [ABOVE])
 
 
 if __name__ == "__main__":

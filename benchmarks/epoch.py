@@ -17,13 +17,12 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from measuring import machine, paired_seconds, write
+from measuring import ABOVE, machine, network, options, paired_seconds, report
 from threadpoolctl import threadpool_limits
 
 from dlcourse.data import load_mnist, prepare
 from dlcourse.learning import fit
 from dlcourse.losses import CrossEntropy
-from dlcourse.network import Dense, Network, ReLU, Softmax
 from dlcourse.optimization import RMSProp
 
 BATCH_SIZE = 128
@@ -36,9 +35,8 @@ BEGIN, END = "<!-- epoch: written by benchmarks/epoch.py -->", "<!-- /epoch -->"
 
 def our_epoch(units, train):
     """A function that trains our network for one more epoch, on ``train``."""
-    layers = [layer for sizes in zip(units, units[1:]) for layer in (Dense(*sizes), ReLU())]
-    network, rng = Network(*layers[:-1], Softmax(), rng=np.random.default_rng(0)), np.random.default_rng(1)
-    return lambda: fit(network, CrossEntropy(), RMSProp(), train, epochs=1, batch_size=BATCH_SIZE, rng=rng)
+    net, rng = network(units), np.random.default_rng(1)
+    return lambda: fit(net, CrossEntropy(), RMSProp(), train, epochs=1, batch_size=BATCH_SIZE, rng=rng)
 
 
 def keras_epoch(units, train):
@@ -99,10 +97,7 @@ def table(runs: int, threads: int) -> tuple[str, bool]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--runs", type=int, default=7, help="counted pairs of runs (default 7)")
-    parser.add_argument("--threads", type=int, default=1, help="threads for each side (default 1, as in the book's build)")
-    parser.add_argument("--write", action="store_true", help="put the result into benchmarks/README.md")
+    parser = options(__doc__)
     parser.add_argument("--memory-of", nargs=2, metavar=("NETWORK", "SIDE"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -116,12 +111,7 @@ def main() -> int:
     use_threads(arguments.threads, keras_too=True)
     measured, kept = table(arguments.runs, arguments.threads)
     text = f"{measured}\n\nMedians of {arguments.runs} paired runs over all 60,000 images, batch {BATCH_SIZE}, RMSProp. {machine(arguments.threads, VERSIONS)}"
-    print(text)
-    if arguments.write:
-        write(BEGIN, END, text)
-    if not kept:
-        print("A ratio is above what is promised; on a busy machine, try once more.", file=sys.stderr)
-    return 0 if kept else 1
+    return report(text, BEGIN, END, arguments.write, [] if kept else [ABOVE])
 
 
 if __name__ == "__main__":

@@ -1,14 +1,35 @@
-"""What the benchmarks share: pairs of runs, the machine in words, a table's place in README.md."""
+"""What the benchmarks share: a network, pairs of runs, the machine in words, a table's place in README.md."""
 
+import argparse
 import os
 import platform
+import sys
 import time
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
 from threadpoolctl import threadpool_info
 
+from dlcourse.network import Dense, Network, ReLU, Softmax
+
 README = Path(__file__).with_name("README.md")
+ABOVE = "A ratio is above what is promised; on a busy machine, try once more."
+
+
+def network(units: list[int]) -> Network:
+    """Dense layers of these sizes, ReLU between them, softmax at the end; always the same weights."""
+    layers = [layer for sizes in zip(units, units[1:]) for layer in (Dense(*sizes), ReLU())]
+    return Network(*layers[:-1], Softmax(), rng=np.random.default_rng(0))
+
+
+def options(doc: str) -> argparse.ArgumentParser:
+    """The command line of a benchmark that times epochs; ``doc`` begins with what it does."""
+    parser = argparse.ArgumentParser(description=doc.splitlines()[0])
+    parser.add_argument("--runs", type=int, default=7, help="counted rounds of runs (default 7)")
+    parser.add_argument("--threads", type=int, default=1, help="threads for each side (default 1, as in the book's build)")
+    parser.add_argument("--write", action="store_true", help="put the result into benchmarks/README.md")
+    return parser
 
 
 def paired_seconds(*sides, runs: int) -> list[tuple[float, ...]]:
@@ -44,3 +65,13 @@ def write(begin: str, end: str, text: str) -> None:
     """Put ``text`` between the lines ``begin`` and ``end`` of README.md, in place of what stands there."""
     before, rest = README.read_text(encoding="utf-8").split(begin)
     README.write_text(f"{before}{begin}\n{text}\n{end}{rest.split(end)[1]}", encoding="utf-8")
+
+
+def report(text: str, begin: str, end: str, into_readme: bool, wrong: list[str]) -> int:
+    """Print the result, put it into README.md if so asked, say what is ``wrong``; the exit code."""
+    print(text)
+    if into_readme:
+        write(begin, end, text)
+    for line in wrong:
+        print(line, file=sys.stderr)
+    return 1 if wrong else 0

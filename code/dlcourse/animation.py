@@ -234,7 +234,7 @@ def _scene(
         return np.clip(flat, (-wide, -tall), (2 * wide, 2 * tall))
 
     parts = [f'<rect width="{WIDTH}" height="{height}" fill="{GROUND}" rx="4"/>']
-    rings = "".join(_line(placed(line), digits=1) for line in contours)
+    rings = "".join(_line(placed(line)) for line in contours)
     plot = [f'<path d="{rings}" fill="none" stroke="{FAINT}"/>']
     motion = []
     for number, (label, path) in enumerate(paths.items()):
@@ -242,7 +242,7 @@ def _scene(
         color = COLORS[number]
         dashes = DASHES[number]
         dash = "" if dashes == "-" else f' stroke-dasharray="{" ".join(f"{2.5 * length:g}" for length in dashes[1])}"'
-        drawn = _line(points, digits=1)
+        drawn = _line(points)
         plot.append(
             f'<mask id="{name}-{number}" maskUnits="userSpaceOnUse" x="0" y="0" width="{wide}" height="{tall}">'
             f'<path class="move grow line{number}" pathLength="1" d="{drawn}" fill="none" stroke="#fff" stroke-width="7"/></mask>'
@@ -301,13 +301,13 @@ def _rule(name: str, part: str, moments: list[str]) -> str:
     )
 
 
-def _line(points: np.ndarray, digits: int) -> str:
-    """A line as SVG writes it, without points that rounding makes one."""
-    rounded = np.round(points, digits)
+def _line(points: np.ndarray) -> str:
+    """A line as SVG writes it, to a tenth of a unit, without points that rounding makes one."""
+    rounded = np.round(points, 1)
     kept = rounded[np.concatenate([[True], (np.diff(rounded, axis=0) != 0).any(axis=1)])]
     if len(kept) == 1:  # a path that never moves is a dot
         kept = np.concatenate([kept, kept])
-    return "M" + "L".join(f"{across:.{digits}f} {down:.{digits}f}" for across, down in kept)
+    return "M" + "L".join(f"{across:.1f} {down:.1f}" for across, down in kept)
 
 
 def _ball(number: int, across: float, down: float, extra: str = "") -> str:

@@ -456,12 +456,12 @@ def layer_gradient_norms(
     """
     checks.instance("network", network, Network, "Network(Dense(784, 10), Softmax())")
     checks.instance("loss", loss, Loss, "CrossEntropy()")
-    prediction = network.forward(x)
-    norms = [_norm(gradient := loss.gradient(prediction, y))]
     going = list(network.layers)
+    arriving = network.forward(x, layers=-1)  # at the last layer: logits, where it is a softmax
+    norms = [_norm(gradient := loss.gradient(going[-1].forward(arriving), y))]
     if len(going) > 1 and type(going[-1]) is loss.activation:
         # Exact, where a probability rounds to zero, too.
-        _, gradient, _ = loss.from_logits(network.forward(x, layers=-1), y)
+        _, gradient, _ = loss.from_logits(arriving, y)
         norms.append(_norm(gradient))
         going.pop()
     for layer in reversed(going[1:]):
