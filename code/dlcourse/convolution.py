@@ -81,7 +81,9 @@ def convolve(f: np.ndarray, g: np.ndarray, mode: str = "full") -> np.ndarray:
     return _crop(result, f.shape, g.shape, mode)
 
 
-def cross_correlate(f: np.ndarray, g: np.ndarray, mode: str = "full") -> np.ndarray:
+def cross_correlate(
+    f: np.ndarray, g: np.ndarray, mode: str = "full"
+) -> np.ndarray:
     """Correlate a signal or an image f with a kernel g: lay g on f, multiply, add up, move on.
 
     Entry n is Σ_k f[n + k] g[k], where f is zero outside of its array. The full result begins
@@ -134,12 +136,14 @@ def flip(kernel: np.ndarray) -> np.ndarray:
     return np.flip(kernel)
 
 
-def toeplitz(kernel: np.ndarray, shape: int | tuple[int, ...], operation: str = "correlation") -> sparse.csr_array:
+def toeplitz(
+    kernel: np.ndarray, shape: int | tuple[int, ...], operation: str = "correlation"
+) -> sparse.csr_array:
     """The matrix that does what a kernel does, where the whole kernel lies on the signal.
 
-    For an image of the given shape, ``(toeplitz(kernel, shape) @ image.ravel())`` holds the numbers
-    of ``cross_correlate(image, kernel, "valid")``, row after row. Each row of the matrix has the same numbers, one
-    place further on: along the diagonals nothing changes.
+    For an image of the given shape, ``toeplitz(kernel, shape) @ image.ravel()`` holds the numbers of
+    ``cross_correlate(image, kernel, "valid")``, row after row. Each row of the matrix holds the same
+    numbers, moved on: for a signal by one place, so that no diagonal changes on its way.
 
     Implements ``eq:toeplitz``; lecture item S12.
 
@@ -170,10 +174,7 @@ def toeplitz(kernel: np.ndarray, shape: int | tuple[int, ...], operation: str = 
     kernel = _numbers("kernel", kernel)
     if _operation(operation) == "convolution":
         kernel = flip(kernel)
-    shape = (shape,) if np.ndim(shape) == 0 else tuple(shape)
-    shape = tuple(checks.whole("each of shape", size) for size in shape)
-    if len(shape) != kernel.ndim or any(k > n for k, n in zip(kernel.shape, shape)):
-        raise ValueError(f"shape must have room for the kernel, which is {kernel.shape}, got {shape}")
+    shape = _with_room(kernel, shape)
     places = np.arange(np.prod(shape)).reshape(shape)
     columns = sliding_window_view(places, kernel.shape).reshape(-1, kernel.size)
     values = np.tile(kernel.ravel(), len(columns))
@@ -225,9 +226,7 @@ def convolution_integral(
     >>> convolution_integral(box, box, [-2, -0.5, 0, 0.5], t).round(2)
     array([0. , 0.5, 1. , 0.5])
     """
-    x, t = _reals("x", x), _reals("t", t)
-    if t.ndim != 1 or t.size < 2 or t[1] <= t[0] or not np.allclose(np.diff(t), t[1] - t[0], rtol=1e-6):
-        raise ValueError(f"t must be a rising grid of equal steps, got an array of shape {t.shape}: {t}")
+    x, t = _reals("x", x), _grid("t", t)
     step = (t[-1] - t[0]) / (len(t) - 1)
     values = _at("f", f, x[..., None] - t) * _at("g", g, t)
     return values.sum(axis=-1) * step
@@ -340,6 +339,23 @@ def _numbers(name: str, value) -> np.ndarray:
     if array.ndim not in (1, 2) or not array.size:
         raise ValueError(f"{name} must have the shape (n,) or (h, w) and not be empty, got {array.shape}")
     return array
+
+
+def _with_room(kernel: np.ndarray, shape) -> tuple[int, ...]:
+    """The shape of a signal or an image on which the kernel has room."""
+    shape = (shape,) if np.ndim(shape) == 0 else tuple(shape)
+    shape = tuple(checks.whole("each of shape", size) for size in shape)
+    if len(shape) != kernel.ndim or any(k > n for k, n in zip(kernel.shape, shape)):
+        raise ValueError(f"shape must have room for the kernel, which is {kernel.shape}, got {shape}")
+    return shape
+
+
+def _grid(name: str, value) -> np.ndarray:
+    """The value as equally spaced, rising numbers, at least two."""
+    t = _reals(name, value)
+    if t.ndim != 1 or t.size < 2 or t[1] <= t[0] or not np.allclose(np.diff(t), t[1] - t[0], rtol=1e-6, atol=0):
+        raise ValueError(f"{name} must be a rising grid of equal steps, got an array of shape {t.shape}: {t}")
+    return t
 
 
 def _reals(name: str, value) -> np.ndarray:
