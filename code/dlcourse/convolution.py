@@ -35,7 +35,9 @@ OPERATIONS = ("correlation", "convolution")
 # Sums
 
 
-def convolve(f: np.ndarray, g: np.ndarray, mode: str = "full") -> np.ndarray:
+def convolve(
+    f: np.ndarray, g: np.ndarray, mode: str = "full"
+) -> np.ndarray:
     """Convolve a signal or an image f with a kernel g: each number of g sends off a copy of f.
 
     Entry n of the full result is Σ_k f[n - k] g[k], where f is zero outside of its array;
@@ -46,13 +48,13 @@ def convolve(f: np.ndarray, g: np.ndarray, mode: str = "full") -> np.ndarray:
     Parameters
     ----------
     f
-        The signal, (n,), or the image, (h, w); real numbers.
+        The signal, (N,), or the image, (h, w); real numbers.
     g
-        The kernel, with as many axes, (k,) or (k_h, k_w).
+        The kernel, with as many axes, (K,) or (k_h, k_w).
     mode
-        What is kept of the result. ``"full"``: all of it, n + k - 1 along an axis. ``"same"``: the
-        n entries in the middle, the first of them being entry (k - 1) // 2. ``"valid"``: the
-        n - k + 1 entries in which the whole kernel lies on f.
+        What is kept of the result, along each axis. ``"full"``: all N + K - 1 entries. ``"same"``: the
+        N in the middle, from entry (K - 1) // 2 on. ``"valid"``: the N - K + 1 in which the whole
+        kernel lies on f.
 
     Returns
     -------
@@ -87,7 +89,7 @@ def cross_correlate(
     """Correlate a signal or an image f with a kernel g: lay g on f, multiply, add up, move on.
 
     Entry n is Σ_k f[n + k] g[k], where f is zero outside of its array. The full result begins
-    with n = -(k - 1), where only the last number of the kernel lies on the first of f.
+    with n = -(K - 1), where only the last number of the kernel lies on the first of f.
 
     Implements ``eq:cross-correlation`` and ``eq:cross-correlation-2d``; lecture items S13, S15, correction M15.
 
@@ -95,7 +97,7 @@ def cross_correlate(
     ----------
     f, g, mode
         As in `convolve`. ``"valid"`` begins with n = 0, and ``"same"``, for a kernel of odd size,
-        with n = -(k - 1) / 2.
+        with n = -(K - 1) / 2.
 
     Returns
     -------
@@ -113,7 +115,7 @@ def cross_correlate(
     """
     f, g = _signal_and_kernel(f, g, mode)
     padded = np.pad(f, [(k - 1, k - 1) for k in g.shape])
-    windows = sliding_window_view(padded, g.shape)  # every place of the kernel
+    windows = sliding_window_view(padded, g.shape)
     result = (windows * g).sum(axis=tuple(range(f.ndim, 2 * f.ndim)))
     return _crop(result, f.shape, g.shape, mode)
 
@@ -238,7 +240,7 @@ def box(x: np.ndarray) -> np.ndarray:
 
 
 def triangle(x: np.ndarray) -> np.ndarray:
-    """1 - |x| between -1 and 1, and 0 elsewhere: what `box` convolved with itself gives."""
+    """``1 - |x|`` between -1 and 1, and 0 elsewhere: what `box` convolved with itself gives."""
     return np.maximum(1 - np.abs(x), 0.0)
 
 
