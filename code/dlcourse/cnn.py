@@ -137,14 +137,16 @@ class Conv2D(Layer):
         """
         memory = _batch_last(gradient)
         rows = memory.reshape(*memory.shape[:2], math.prod(memory.shape[2:]))
-        products = (self._windows(self.columns, r) @ row.T for r, row in enumerate(rows))
+        windows = [self._windows(self.columns, r) for r in range(len(rows))]
+        in_weights = sum(seen @ row.T for seen, row in zip(windows, rows))
         in_biases = rows.sum(axis=2).sum(axis=0)
-        self.gradients = [sum(products).reshape(self.weights.shape), in_biases]
+        self.gradients = [in_weights.reshape(self.weights.shape), in_biases]
         if not input_gradient:
             return None
-        weights, in_columns = self.weights.reshape(-1, self.outputs), np.zeros_like(self.columns)
+        in_columns = np.zeros_like(self.columns)
         for r, row in enumerate(rows):
-            self._windows(in_columns, r)[...] += weights @ row
+            in_windows = self._windows(in_columns, r)
+            in_windows += self.weights.reshape(-1, self.outputs) @ row
         canvas, images = self._canvas()
         for j, seen in enumerate(self._seen(canvas)):
             seen += in_columns[:, j]  # summed over all the windows that see a pixel
