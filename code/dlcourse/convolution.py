@@ -35,7 +35,9 @@ OPERATIONS = ("correlation", "convolution")
 # Sums
 
 
-def convolve(f: np.ndarray, g: np.ndarray, mode: str = "full") -> np.ndarray:
+def convolve(
+    f: np.ndarray, g: np.ndarray, mode: str = "full"
+) -> np.ndarray:
     """Convolve a signal or an image f with a kernel g: each number of g sends off a copy of f.
 
     Entry n of the full result is Σ_k f[n - k] g[k], where f is zero outside of its array;
@@ -113,7 +115,7 @@ def cross_correlate(
     """
     f, g = _signal_and_kernel(f, g, mode)
     padded = np.pad(f, [(k - 1, k - 1) for k in g.shape])
-    windows = sliding_window_view(padded, g.shape)  # every place of the kernel
+    windows = sliding_window_view(padded, g.shape)
     result = (windows * g).sum(axis=tuple(range(f.ndim, 2 * f.ndim)))
     return _crop(result, f.shape, g.shape, mode)
 
