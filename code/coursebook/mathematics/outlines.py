@@ -13,10 +13,14 @@ from sphinx.environment import BuildEnvironment
 
 __all__ = ["setup"]
 
+# What makes an element one that is numbered. No other attribute is kept, for among them are outputs of cells.
+BEARS = {"ids", "literal_block"}
+
 
 def _outline(element: nodes.Element) -> nodes.Element:
     """What of an element bears on the numbers of figures: its ids, captions, and all such below it."""
-    copy = nodes.container(ids=element["ids"]) if isinstance(element, nodes.document) else element.copy()
+    copy = nodes.container() if isinstance(element, nodes.document) else element.copy()
+    copy.rawsource, copy.attributes = "", {name: value for name, value in element.attributes.items() if name in BEARS}
     for child in element.children:
         if isinstance(child, (nodes.caption, nodes.title, addnodes.toctree)):
             copy += child.deepcopy()
@@ -35,7 +39,10 @@ def _outlines(env: BuildEnvironment) -> dict[str, nodes.Element]:
 
 
 def _keep(app: Sphinx, doctree: nodes.document) -> None:
-    _outlines(app.env)[app.env.docname] = _outline(doctree)
+    outline = _outline(doctree)
+    for node in outline.findall():
+        node.document = None  # a copy still points at the whole page
+    _outlines(app.env)[app.env.docname] = outline
 
 
 def _forget(app: Sphinx, env: BuildEnvironment, docname: str) -> None:
