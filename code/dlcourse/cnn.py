@@ -1,9 +1,8 @@
-"""Layers for images: convolution, pooling, and what one may ask of a network made of them.
+"""Layers for images, convolution and pooling, and what one may ask of a network of them.
 
-Images are (n, height, width, channels) for every caller. In memory our layers lay them out
-as (height, channels, width, n), the examples of a batch side by side, and hand on views:
-what is written out for one example in a page is then done for a whole row of pixels of all
-examples at once, in one matrix product.
+Images are (n, height, width, channels) for every caller. In memory they lie as (height,
+channels, width, n), so that the pixels of all examples at one place are neighbours; layers
+hand each other views. One matrix product then does a whole row of pixels of all examples.
 """
 
 import math
@@ -13,12 +12,22 @@ import numpy as np
 
 from dlcourse import checks
 from dlcourse.equivariance import equivariance_error, shift
-from dlcourse.network import INITIALIZERS, Dense, Flatten, Initializer, Layer, Network, ReLU, Softmax, glorot_uniform
+from dlcourse.network import (
+    Dense,
+    Flatten,
+    Initializer,
+    Layer,
+    Network,
+    ReLU,
+    Softmax,
+    glorot_uniform,
+)
 
 __all__ = [
     "AveragePool2D",
     "Conv2D",
     "MaxPool2D",
+    "Pool2D",
     "ReceptiveField",
     "Reshape",
     "count_parameters",
@@ -31,48 +40,47 @@ __all__ = [
 
 
 def output_size(n: int, size: int, stride: int = 1, padding: int = 0) -> int:
-    """How many places a window of ``size`` has on ``n`` pixels: ⌊(n + 2p - k) / s⌋ + 1.
+    """How many places a window has on n pixels: ⌊(n + 2p - k) / s⌋ + 1.
 
     Implements ``eq:output-size``; lecture item S12.
 
     Parameters
     ----------
     n, size, stride
-        Pixels along one axis; those of the window, k; the step from one place to the next, s.
+        Pixels along an axis; those of the window, k; from one place to the next, s.
     padding
         Zeros added at either end, p.
 
     Raises
     ------
     TypeError, ValueError
-        When an argument is no whole number or too small, or the window has no place at all.
+        When an argument is no whole number or too small, or the window has no place.
     """
-    n, size, stride = checks.whole("n", n), checks.whole("size", size), checks.whole("stride", stride)
-    padding = checks.whole("padding", padding, at_least=0)
-    if size > n + 2 * padding:
-        raise ValueError(f"size must be at most n + 2 * padding = {n + 2 * padding}, got {size}")
-    return (n + 2 * padding - size) // stride + 1
+    pixels = checks.whole("n", n) + 2 * checks.whole("padding", padding, at_least=0)
+    if checks.whole("size", size) > pixels:
+        raise ValueError(f"size must be at most n + 2 * padding, {pixels}, got {size}")
+    return (pixels - size) // checks.whole("stride", stride) + 1
 
 
 class Conv2D(Layer):
-    """A convolutional layer, whose neurons see a window each and share their weights.
+    """A convolutional layer: each unit sees a window, and all share their weights.
 
-    y[r, s, o] = b[o] + Σ_ijc x[r + i, s + j, c] w[i, j, c, o]: a cross-correlation, as in all
-    libraries that call it a convolution (corrections M15 and M17). The sum runs over window
-    and channels; r and s step by the stride.
+    y[r, s, o] = b[o] + Σ_ijc x[r + i, s + j, c] w[i, j, c, o], where i and j run over the
+    window, c over the channels, and r and s in steps of the stride. It is what libraries
+    call a convolution, though it is a cross-correlation (corrections M15 and M17).
 
-    Implements ``eq:conv-layer``; lecture items S12, S14; Goodfellow et al., section 9.1.
+    Implements ``eq:conv-layer``; lecture items S12, S14; Goodfellow et al., section 9.5.
 
     Parameters
     ----------
     inputs, outputs
-        Numbers of channels; ``weights`` has the shape (height, width, inputs, outputs) of
-        the window, as in Keras, and ``biases`` (outputs,).
+        Numbers of channels. ``weights`` has the shape (window's height, window's width,
+        inputs, outputs), as in Keras, and ``biases`` (outputs,).
     size, stride
         Of the window, and from one place to the next: whole numbers or pairs (down, right).
     padding
-        Zeros around the image, p on each side; "valid" is 0, and "same" as many as make the
-        output as large as the input divided by the stride, the odd one after, as in Keras.
+        How many zeros on each side of the image. "valid" means none; "same" as many as make
+        the output as large as the input / stride, and an odd one after, as in Keras.
     initializer
         As in ``Dense``; the biases start at zero.
 
@@ -93,40 +101,35 @@ class Conv2D(Layer):
         padding: int | str = 0,
         initializer: Initializer | str = glorot_uniform,
     ):
-        self.channels = Dense(inputs, outputs, initializer)  # checks these three
-        self.inputs, self.outputs, self.initializer = self.channels.inputs, self.channels.outputs, self.channels.initializer
+        self.dense = Dense(inputs, outputs, initializer)  # checks the three
+        self.inputs, self.outputs = self.dense.inputs, self.dense.outputs
         self.size, self.stride = _pair("size", size), _pair("stride", stride)
-        if isinstance(padding, str) and padding not in ("same", "valid"):
-            raise ValueError(f'padding must be a whole number, "same" or "valid", got {padding!r}')
-        self.padding = padding if isinstance(padding, str) else checks.whole("padding", padding, at_least=0)
+        if not isinstance(padding, str):
+            checks.whole("padding", padding, at_least=0)
+        elif padding not in ("same", "valid"):
+            expected = 'a whole number, "same" or "valid"'
+            raise ValueError(f"padding must be {expected}, got {padding!r}")
+        self.padding = padding
         self.weights = self.biases = None
 
     def initialize(self, rng, dtype=np.float32):
-        self.weights = self.initializer(rng, (*self.size, self.inputs, self.outputs)).astype(dtype)
+        shape = (*self.size, self.inputs, self.outputs)
+        self.weights = self.dense.initializer(rng, shape).astype(dtype)
         self.biases = np.zeros(self.outputs, dtype)
         return self
 
-    def output_shape(self, shape):
-        if shape is None:
-            return None
-        if len(shape) != 3 or shape[2] != self.inputs:
-            raise ValueError(f"{self} expects images of shape (height, width, {self.inputs}), got {shape} from the layer before")
-        height, width = (
-            output_size(n + before + after, k, s)
-            for n, k, s, (before, after) in zip(shape, self.size, self.stride, self._padding(shape))
-        )
-        return height, width, self.outputs
-
     def forward(self, x, training=False, rng=None):
         self._check(x)
-        self.x, self.columns = x, self._unroll(x)
-        height, width, _ = self.output_shape(x.shape[1:])
-        weights = self.weights.reshape(-1, self.outputs)
-        y = np.empty((height, self.outputs, width * len(x)), weights.dtype)
-        for r in range(height):
+        self.shape, (height, width, outputs) = x.shape, self.output_shape(x.shape[1:])
+        canvas, images = self._canvas()
+        images[...] = x
+        self.columns = np.stack(self._seen(canvas), axis=1)
+        weights = self.weights.reshape(-1, outputs)
+        y = np.empty((height, outputs, width * len(x)), weights.dtype)
+        for r in range(height):  # a row of pixels, of all examples at once
             np.matmul(weights.T, self._windows(self.columns, r), out=y[r])
             y[r] += self.biases[:, None]
-        return _as_images(y.reshape(height, self.outputs, width, len(x)))
+        return _as_images(y.reshape(height, outputs, width, len(x)))
 
     def backward(self, gradient, input_gradient=True):
         """The gradients in weights, biases and input, from that in the output.
@@ -134,76 +137,100 @@ class Conv2D(Layer):
         Implements ``eq:conv-backward``; lecture item S14.
         """
         memory = _batch_last(gradient)
-        rows = memory.reshape(*memory.shape[:2], memory.shape[2] * memory.shape[3])
-        in_weights = sum(self._windows(self.columns, r) @ row.T for r, row in enumerate(rows))
-        self.gradients = [in_weights.reshape(self.weights.shape), rows.sum(axis=2).sum(axis=0)]
+        rows = memory.reshape(*memory.shape[:2], math.prod(memory.shape[2:]))
+        windows = [self._windows(self.columns, r) for r in range(len(rows))]
+        # "in_x" is the gradient in x; what shares a weight adds up in its gradient.
+        in_weights = sum(seen @ row.T for seen, row in zip(windows, rows))
+        in_biases = rows.sum(axis=2).sum(axis=0)
+        self.gradients = [in_weights.reshape(self.weights.shape), in_biases]
         if not input_gradient:
             return None
-        in_columns, weights = np.zeros_like(self.columns), self.weights.reshape(-1, self.outputs)
+        in_columns = np.zeros_like(self.columns)
         for r, row in enumerate(rows):
-            self._windows(in_columns, r)[...] += weights @ row
-        return self._roll_up(in_columns)
+            in_windows = self._windows(in_columns, r)
+            in_windows += self.weights.reshape(-1, self.outputs) @ row
+        canvas, images = self._canvas()
+        for j, seen in enumerate(self._seen(canvas)):
+            seen += in_columns[:, j]  # summed over all the windows that see a pixel
+        return images
 
-    def _padding(self, shape) -> list[tuple[int, int]]:
-        """The zeros before and after, down and right, for images of ``shape``, (h, w, ...)."""
+    def _canvas(self) -> tuple[np.ndarray, np.ndarray]:
+        """Zeros for padded images, (h, c, w, n), and a view of the images' place on them."""
+        n, height, width, channels = self.shape
+        (top, bottom), (left, right) = self._zeros(self.shape[1:])
+        shape = top + height + bottom, channels, left + width + right, n
+        canvas = np.zeros(shape, self.weights.dtype)
+        return canvas, _as_images(canvas[top : top + height, :, left : left + width])
+
+    def _seen(self, canvas) -> list[np.ndarray]:
+        """For each column of the window, a view of what it sees on its way to the right."""
+        (_, columns), (_, step) = self.size, self.stride
+        end = step * output_size(canvas.shape[2], columns, step)
+        return [canvas[:, :, j : j + end : step] for j in range(columns)]
+
+    def _windows(self, columns, r) -> np.ndarray:
+        """All windows for row r of the output: (weights of one output, width · n), a view.
+
+        ``columns``, (h, columns of the window, c, width, n), holds the rows of a window one
+        after the other. So only its columns had to be copied for each place.
+        """
+        first = r * self.stride[0]
+        windows = columns[first : first + self.size[0]]
+        height, width, inputs, places, n = windows.shape
+        return windows.reshape(height * width * inputs, places * n)
+
+    def _zeros(self, shape) -> list[tuple[int, int]]:
+        """Zeros above and below, left and right of images of ``shape``, (h, w, ...)."""
         if self.padding != "same":
             return [(0 if self.padding == "valid" else self.padding,) * 2] * 2
-        missing = (max((math.ceil(n / s) - 1) * s + k - n, 0) for n, k, s in zip(shape, self.size, self.stride))
+        last = [(math.ceil(n / s) - 1) * s for n, s in zip(shape, self.stride)]
+        missing = [max(at + k - n, 0) for at, k, n in zip(last, self.size, shape)]
         return [(zeros // 2, zeros - zeros // 2) for zeros in missing]
 
-    def _unroll(self, x):
-        """Each row of pixels once for each column of the window: (h, columns, c, width of y, n).
-
-        Consecutive rows of this are all that the windows of one row of the output see, so
-        the rows of the window need no copies.
-        """
-        (top, bottom), (left, right) = self._padding(x.shape[1:])
-        n, height, width, channels = x.shape
-        padded = np.zeros((top + height + bottom, channels, left + width + right, n), self.weights.dtype)
-        padded[top : top + height, :, left : left + width] = x.transpose(1, 3, 2, 0)
-        places = self._columns(padded)
-        columns = np.empty((len(padded), len(places), *places[0].shape[1:]), padded.dtype)
-        for j, place in enumerate(places):
-            columns[:, j] = place
-        return columns
-
-    def _roll_up(self, in_columns):
-        """The gradient in x, the inverse way: what was copied several times is added up."""
-        (top, bottom), (left, right) = self._padding(self.x.shape[1:])
-        n, height, width, channels = self.x.shape
-        padded = np.zeros((top + height + bottom, channels, left + width + right, n), in_columns.dtype)
-        for j, place in enumerate(self._columns(padded)):
-            place += in_columns[:, j]
-        return _as_images(padded[top : top + height, :, left : left + width])
-
-    def _columns(self, padded):
-        """For each column of the window, the view of what it sees at all places of a row."""
-        width, step = output_size(padded.shape[2], self.size[1], self.stride[1]), self.stride[1]
-        return [padded[:, :, j : j + step * width : step] for j in range(self.size[1])]
-
-    def _windows(self, columns, r):
-        """What the windows of row r of the output see: (size · size · inputs, width · n), a view."""
-        first = r * self.stride[0]
-        seen = columns[first : first + self.size[0]]
-        return seen.reshape(math.prod(seen.shape[:3]), math.prod(seen.shape[3:]))
+    def output_shape(self, shape):
+        if shape is None:
+            return None
+        if len(shape) != 3 or shape[2] != self.inputs:
+            expected = f"{self} expects images of shape (height, width, {self.inputs})"
+            raise ValueError(f"{expected}, got {shape} from the layer before")
+        padded = [n + sum(zeros) for n, zeros in zip(shape, self._zeros(shape))]
+        places = [output_size(*axis) for axis in zip(padded, self.size, self.stride)]
+        return *places, self.outputs
 
     def _check(self, x):
         if self.weights is None:
-            raise ValueError(f"{self} has no weights yet: call initialize(rng), or put it into a Network")
+            todo = "call initialize(rng), or put it into a Network"
+            raise ValueError(f"{self} has no weights yet: {todo}")
         if x.ndim != 4 or x.shape[3] != self.inputs:
-            raise ValueError(f"x must have the shape (n, height, width, {self.inputs}) for {self}, got {x.shape}")
+            expected = f"the shape (n, height, width, {self.inputs}) for {self}"
+            raise ValueError(f"x must have {expected}, got {x.shape}")
 
     def config(self):
-        config = self.channels.config() | {"size": _short(self.size)}
+        config = self.dense.config() | {"size": _short(self.size)}
         if self.stride != (1, 1):
             config["stride"] = _short(self.stride)
-        return config | ({"padding": self.padding} if self.padding not in (0, "valid") else {})
+        if self.padding not in (0, "valid"):
+            config["padding"] = self.padding
+        return config
+
+    def __repr__(self):
+        others = self.config()
+        words = [str(others.pop(name)) for name in ("inputs", "outputs", "size")]
+        words += [f"{name}={value!r}" for name, value in others.items()]
+        return f"Conv2D({', '.join(words)})"
 
 
-class _Pool2D(Layer):
-    """What both kinds of pooling share: the windows' size, stride and places."""
+class Pool2D(Layer):
+    """What both kinds of pooling share: the windows' size, stride and places.
 
-    def __init__(self, size: int | tuple[int, int] = 2, stride: int | tuple[int, int] | None = None):
+    A subclass gives ``forward`` and ``backward``, and says what is kept of a window.
+    """
+
+    def __init__(
+        self,
+        size: int | tuple[int, int] = 2,
+        stride: int | tuple[int, int] | None = None,
+    ):
         self.size = _pair("size", size)
         self.stride = self.size if stride is None else _pair("stride", stride)
 
@@ -211,47 +238,51 @@ class _Pool2D(Layer):
         if shape is None:
             return None
         if len(shape) != 3:
-            raise ValueError(f"{self} expects images of shape (height, width, channels), got {shape} from the layer before")
-        height, width = (output_size(*axis) for axis in zip(shape[:2], self.size, self.stride))
-        return height, width, shape[2]
+            expected = f"{self} expects images of shape (height, width, channels)"
+            raise ValueError(f"{expected}, got {shape} from the layer before")
+        places = [output_size(*axis) for axis in zip(shape, self.size, self.stride)]
+        return *places, shape[2]
 
-    def _pixels(self, x: np.ndarray) -> list[np.ndarray]:
-        """For each pixel of a window, row by row, the view of ``x``, (h, c, w, n), in all windows."""
-        (down, right), (height, width, _) = self.stride, self.output_shape((x.shape[0], x.shape[2], x.shape[1]))
+    def _memory(self, x) -> np.ndarray:
+        if x.ndim != 4:
+            expected = f"the shape (n, height, width, channels) for {self}"
+            raise ValueError(f"x must have {expected}, got {x.shape}")
+        return _batch_last(x)
+
+    def _pixels(self, memory) -> list[np.ndarray]:
+        """For each pixel of the window, row by row, the view of what it sees everywhere."""
+        down, right = self.stride
+        rows = down * output_size(memory.shape[0], self.size[0], down)
+        columns = right * output_size(memory.shape[2], self.size[1], right)
         return [
-            x[i : i + down * height : down, :, j : j + right * width : right]
+            memory[i : i + rows : down, :, j : j + columns : right]
             for i in range(self.size[0])
             for j in range(self.size[1])
         ]
 
-    def _memory(self, x: np.ndarray) -> np.ndarray:
-        if x.ndim != 4:
-            raise ValueError(f"x must have the shape (n, height, width, channels) for {self}, got {x.shape}")
-        return _batch_last(x)
-
     def config(self):
-        config = {"size": _short(self.size)}
-        return config if self.stride == self.size else config | {"stride": _short(self.stride)}
+        strides = {} if self.stride == self.size else {"stride": _short(self.stride)}
+        return {"size": _short(self.size)} | strides
 
 
-class MaxPool2D(_Pool2D):
+class MaxPool2D(Pool2D):
     """The largest number of each window, channel by channel (lecture item S14).
 
-    The gradient goes to the pixel that was the largest; where several were, to the first of
-    them, row by row, as in TensorFlow. Pixels that no whole window reaches are left out.
+    The gradient goes to the pixel that was the largest; where several were, to the first,
+    row by row, as in TensorFlow. Pixels that no whole window reaches are left out.
 
-    Implements ``eq:max-pooling``; lecture item S14.
+    Implements ``eq:max-pooling``; lecture item S14; Goodfellow et al., section 9.3.
 
     Parameters
     ----------
     size, stride
-        Of the window, and from one to the next: whole numbers or pairs (down, right).
-        Windows lie side by side where no stride is given.
+        Of the window, and from one place to the next: whole numbers or pairs (down, right).
+        Without a stride, windows lie side by side.
 
     Raises
     ------
     TypeError, ValueError
-        When a number is not whole or below 1, or an image is smaller than the window.
+        When a number is not whole or below 1, or images are none or smaller than a window.
     """
 
     def forward(self, x, training=False, rng=None):
@@ -267,45 +298,45 @@ class MaxPool2D(_Pool2D):
         for pixel, in_pixel in zip(self._pixels(self.x), self._pixels(in_x)):
             taken = left * (pixel == self.y)
             in_pixel += taken
-            left -= taken  # so that nothing is left for a second largest
+            left -= taken  # a second pixel as large finds nothing left
         return _as_images(in_x)
 
 
-class AveragePool2D(_Pool2D):
+class AveragePool2D(Pool2D):
     """The mean of each window, channel by channel (lecture item S14).
 
-    Each pixel of the window gets the same share of the gradient. Pixels that no whole window
+    All pixels of a window get the same share of its gradient. Pixels that no whole window
     reaches are left out.
 
-    Implements ``eq:average-pooling``; lecture item S14; LeCun et al., 1998 (LeNet's own kind).
+    Implements ``eq:average-pooling``; lecture item S14; LeCun et al., 1998, section II.B.
 
     Parameters
     ----------
     size, stride
-        Of the window, and from one to the next: whole numbers or pairs (down, right).
-        Windows lie side by side where no stride is given.
+        Of the window, and from one place to the next: whole numbers or pairs (down, right).
+        Without a stride, windows lie side by side.
 
     Raises
     ------
     TypeError, ValueError
-        When a number is not whole or below 1, or an image is smaller than the window.
+        When a number is not whole or below 1, or images are none or smaller than a window.
     """
 
     def forward(self, x, training=False, rng=None):
-        x = self._memory(x)
-        self.shape = x.shape
-        return _as_images(sum(self._pixels(x)) / (self.size[0] * self.size[1]))
+        memory = self._memory(x)
+        self.shape, pixels = memory.shape, self._pixels(memory)
+        return _as_images(sum(pixels) / len(pixels))
 
     def backward(self, gradient, input_gradient=True):
-        share = _batch_last(gradient) / (self.size[0] * self.size[1])
-        in_x = np.zeros(self.shape, share.dtype)
-        for in_pixel in self._pixels(in_x):
-            in_pixel += share
+        in_x = np.zeros(self.shape, gradient.dtype)
+        pixels, memory = self._pixels(in_x), _batch_last(gradient)
+        for in_pixel in pixels:
+            in_pixel += memory / len(pixels)
         return _as_images(in_x)
 
 
 class Reshape(Layer):
-    """Give each example a new shape, (n, 784) as (n, 28, 28, 1) (lecture item S11).
+    """Give each example another shape, (n, 784) as (n, 28, 28, 1) (lecture item S11).
 
     Parameters
     ----------
@@ -315,7 +346,7 @@ class Reshape(Layer):
     Raises
     ------
     TypeError, ValueError
-        When the shape is no tuple of whole numbers, or examples have another count of numbers.
+        When it is no tuple of whole numbers, or examples have another number of entries.
     """
 
     def __init__(self, shape: tuple[int, ...]):
@@ -325,12 +356,14 @@ class Reshape(Layer):
 
     def output_shape(self, shape):
         if shape is not None and math.prod(shape) != math.prod(self.shape):
-            raise ValueError(f"{self} expects examples of {math.prod(self.shape)} numbers, got {shape} from the layer before")
+            expected = f"{self} expects examples of {math.prod(self.shape)} entries"
+            raise ValueError(f"{expected}, got {shape} from the layer before")
         return self.shape
 
     def forward(self, x, training=False, rng=None):
         if math.prod(x.shape[1:]) != math.prod(self.shape):
-            raise ValueError(f"x must have {math.prod(self.shape)} numbers an example for {self}, got the shape {x.shape}")
+            expected = f"x must have {math.prod(self.shape)} entries for each example"
+            raise ValueError(f"{expected} for {self}, got the shape {x.shape}")
         self.before = x.shape
         return x.reshape(len(x), *self.shape)
 
@@ -342,10 +375,10 @@ class Reshape(Layer):
 
 
 def lenet(rng: np.random.Generator, dtype=np.float32) -> Network:
-    """A network with the sizes of LeNet-5, with ReLU and max-pooling (lecture item S14).
+    """A network of LeNet-5's sizes, with ReLU and max-pooling (lecture item S14).
 
-    The original has tanh, averages with weights of their own, a partly connected second
-    convolution and another last layer; ours is what its name usually means today.
+    The original has tanh, averages with a weight and a bias of their own, a second
+    convolution that sees some of the channels only, and another last layer.
 
     References
     ----------
@@ -355,13 +388,19 @@ def lenet(rng: np.random.Generator, dtype=np.float32) -> Network:
         Reshape((28, 28, 1)),
         Conv2D(1, 6, 5, padding="same"), ReLU(), MaxPool2D(2),
         Conv2D(6, 16, 5), ReLU(), MaxPool2D(2),
-        Flatten(), Dense(400, 120), ReLU(), Dense(120, 84), ReLU(), Dense(84, 10), Softmax(),
+        Flatten(),
+        Dense(400, 120), ReLU(),
+        Dense(120, 84), ReLU(),
+        Dense(84, 10), Softmax(),
         rng=rng, dtype=dtype,
     )  # fmt: skip
 
 
 def count_parameters(layer: Layer | Network) -> int:
-    """How many numbers learning can change in a layer, (k² c_in + 1) c_out in ``Conv2D``, or a network.
+    """How many numbers learning can change in a layer or a network.
+
+    A convolutional layer has (k² c + 1) for each output, of a window of k² pixels and
+    c channels; how large the images are does not matter.
 
     Implements ``eq:conv-parameters``; lecture item S12.
 
@@ -373,70 +412,69 @@ def count_parameters(layer: Layer | Network) -> int:
     if isinstance(layer, Network):
         return layer.parameter_count
     checks.instance("layer", layer, Layer, "Conv2D(1, 6, 5)")
-    if any(array is None for array in layer.parameters):
+    if any(array is None for array in layer.parameters):  # not in a network yet
         layer = type(layer)(**layer.config()).initialize(np.random.default_rng(0))
     return sum(array.size for array in layer.parameters)
 
 
 class ReceptiveField(NamedTuple):
-    """The pixels of the input that one pixel of a layer sees: their side, and the jump to its neighbour's."""
+    """The side of the square of the input that a pixel sees, and the jump to the next one's."""
 
     size: int
     jump: int
 
 
 def receptive_field(network: Network) -> list[ReceptiveField]:
-    """What one pixel after each layer sees of the input, up to where images end (``Flatten``).
+    """What a pixel after each layer sees of the input.
 
-    A window of size k adds k - 1 jumps, a stride s makes the jump s times as wide.
+    A window of k pixels adds k - 1 jumps to the size; a stride s makes the jump s times as
+    wide.
 
     Implements ``eq:receptive-field``; lecture item S14.
 
     Returns
     -------
     list of ReceptiveField
-        One for each of ``network.layers`` before the first ``Flatten`` or ``Dense``.
+        One for each layer up to the last that puts out images: ``Flatten`` ends them.
 
     Raises
     ------
     TypeError, ValueError
-        When it is no network, or a window or stride is not square.
+        When it is no network, or a window or a stride is not square.
     """
     checks.instance("network", network, Network, "lenet(rng)")
     fields, size, jump = [], 1, 1
     for layer in network.layers:
         if isinstance(layer, (Flatten, Dense)):
             break
-        window, stride = getattr(layer, "size", (1, 1)), getattr(layer, "stride", (1, 1))
-        if len({*window}) > 1 or len({*stride}) > 1:
-            raise ValueError(f"windows and strides must be square, got {layer}")
-        size, jump = size + (window[0] - 1) * jump, jump * stride[0]
+        if isinstance(layer, (Conv2D, Pool2D)):
+            (k, width), (s, right) = layer.size, layer.stride
+            if k != width or s != right:
+                raise ValueError(f"windows and strides must be square, got {layer}")
+            size, jump = size + (k - 1) * jump, jump * s
         fields.append(ReceptiveField(size, jump))
     return fields
 
 
 def _pair(name: str, value: int | tuple[int, int]) -> tuple[int, int]:
-    """Return ``value`` as (down, right), given as such or as one whole number for both."""
-    if isinstance(value, (tuple, list)):
-        if len(value) != 2:
-            raise ValueError(f"{name} must be a whole number or a pair of them, got {value!r}")
-        return checks.whole(name, value[0]), checks.whole(name, value[1])
-    return (checks.whole(name, value),) * 2
+    """Return ``value`` as (down, right); a whole number stands for both."""
+    both = value if isinstance(value, (tuple, list)) else (value, value)
+    if len(both) != 2:
+        expected = "a whole number or a pair of them"
+        raise ValueError(f"{name} must be {expected}, got {value!r}")
+    return checks.whole(name, both[0]), checks.whole(name, both[1])
 
 
-def _short(value: tuple[int, int]) -> int | tuple[int, int]:
-    """One number for a pair of equal ones."""
-    return value[0] if value[0] == value[1] else value
+def _short(both: tuple[int, int]) -> int | tuple[int, int]:
+    """The inverse of ``_pair``."""
+    return both[0] if both[0] == both[1] else both
 
 
 def _batch_last(images: np.ndarray) -> np.ndarray:
-    """Images (n, h, w, c) as they lie in memory here, (h, c, w, n); no copy if they do already.
-
-    What belongs to one pixel of all examples lies side by side, so a layer works on long runs.
-    """
+    """Images (n, h, w, c) as (h, c, w, n), which is a view if they lie so in memory."""
     return np.ascontiguousarray(images.transpose(1, 3, 2, 0))
 
 
 def _as_images(memory: np.ndarray) -> np.ndarray:
-    """The view (n, h, w, c) of an array (h, c, w, n), the inverse of ``_batch_last``."""
+    """The inverse of ``_batch_last``, always a view."""
     return memory.transpose(3, 0, 2, 1)

@@ -1,9 +1,10 @@
-"""Shifted images, and whether a function's output is shifted with them.
+"""Shifted images, and whether the output of a function is shifted with them.
 
 ``dlcourse.cnn`` offers these names, too.
 """
 
 import math
+import sys
 from collections.abc import Callable
 
 import numpy as np
@@ -19,9 +20,14 @@ def shift(images: np.ndarray, down: int, right: int) -> np.ndarray:
     Parameters
     ----------
     images
-        (n, height, width) or (n, height, width, channels), or rows (n, side²) of square images.
+        (n, height, width) or (n, height, width, channels), or rows (n, side²) of squares.
     down, right
-        Pixels; negative ones move up and left.
+        Pixels; negative numbers move up and left.
+
+    Returns
+    -------
+    numpy.ndarray
+        New images of the same shape.
 
     Raises
     ------
@@ -29,23 +35,25 @@ def shift(images: np.ndarray, down: int, right: int) -> np.ndarray:
         When ``images`` has another shape, or a number is not whole.
     """
     checks.instance("images", images, np.ndarray, "digits.test.x")
-    down, right = checks.whole("down", down, at_least=-(2**31)), checks.whole("right", right, at_least=-(2**31))
     if images.ndim == 2:
         side = math.isqrt(images.shape[1])
         if side**2 != images.shape[1]:
-            raise ValueError(f"images in rows must be square, got {images.shape[1]} pixels")
-        return shift(images.reshape(-1, side, side), down, right).reshape(images.shape)
+            raise ValueError(f"rows must be square images, got {images.shape[1]} pixels")
+        square = images.reshape(len(images), side, side)
+        return shift(square, down, right).reshape(images.shape)
     if images.ndim not in (3, 4):
-        raise ValueError(f"images must have the shape (n, h, w), (n, h, w, c) or (n, side²), got {images.shape}")
+        expected = "(n, height, width), (n, height, width, channels) or (n, side²)"
+        raise ValueError(f"images must have the shape {expected}, got {images.shape}")
     moved = np.zeros_like(images)
-    (to_rows, from_rows), (to_columns, from_columns) = (_moved(*by) for by in zip((down, right), images.shape[1:]))
+    to_rows, from_rows = _moved("down", down, images.shape[1])
+    to_columns, from_columns = _moved("right", right, images.shape[2])
     moved[:, to_rows, to_columns] = images[:, from_rows, from_columns]
     return moved
 
 
-def _moved(by: int, n: int) -> tuple[slice, slice]:
+def _moved(name: str, by: int, n: int) -> tuple[slice, slice]:
     """Where the pixels that stay go, and where they come from, along an axis of n."""
-    by = max(-n, min(n, by))
+    by = max(-n, min(checks.whole(name, by, at_least=-sys.maxsize), n))
     return slice(max(by, 0), n + min(by, 0)), slice(max(-by, 0), n - max(by, 0))
 
 
@@ -57,22 +65,23 @@ def equivariance_error(
     jump: int = 1,
     border: int | None = None,
 ) -> float:
-    """How far f(shift(x)) is from shift(f(x)), relative to the latter; 0 where f is equivariant.
+    """How far f(shift(x)) is from shift(f(x)): 0 where f is equivariant.
 
-    Implements ``eq:equivariance``; lecture item S14.
+    Implements ``eq:equivariance``; lecture item S14; Goodfellow et al., section 9.2.
 
     Parameters
     ----------
     function
-        From images (n, h, w, c) to images.
+        From images, (n, h, w, c), to images, whose height and width may be others.
     images, down, right
-        As in ``shift``, but not rows.
+        As in ``shift``, in the form that ``function`` takes.
     jump
-        How many pixels of the input one of the output stands for (``receptive_field``). The
-        output is shifted by ``down / jump`` and ``right / jump``, to the nearest whole pixel.
+        How many pixels of the input lie between two of the output: the stride, or that of
+        ``receptive_field``. The output is to move by down / jump and right / jump, or by the
+        nearest whole numbers, which shows how far from any shift it is.
     border
-        Pixels of the output that do not count, on all sides, since other zeros come in there;
-        the shift and two more by default, which suits one layer with windows up to 5 × 5.
+        How many pixels of the output on each side do not count, since other zeros come in
+        there. By default two more than the output moves: enough for a window of 5 pixels.
 
     Returns
     -------
@@ -82,17 +91,20 @@ def equivariance_error(
     Raises
     ------
     TypeError, ValueError
-        When an argument is of the wrong kind, no pixel counts, or f(x) is zero there.
+        When an argument is of the wrong kind, no pixel counts, or all that do are zero.
     """
     if not callable(function):
-        raise TypeError(f"function must be a function of images such as a layer's forward, got {function!r}")
-    checks.whole("jump", jump)
-    after, before = function(shift(images, down, right)), function(images)
-    by = round(down / jump), round(right / jump)
-    border = max(map(abs, by)) + 2 if border is None else checks.whole("border", border, at_least=0)
-    inner = (slice(None), slice(border, before.shape[1] - border), slice(border, before.shape[2] - border))
-    expected, found = shift(before, *by)[inner], after[inner]
-    size = np.linalg.norm(expected)
-    if not expected.size or not size:
-        raise ValueError(f"the output, {before.shape}, must have pixels other than 0 inside a border of {border}")
-    return float(np.linalg.norm(found - expected) / size)
+        expected = "a function of images such as a layer's forward"
+        raise TypeError(f"function must be {expected}, got {function!r}")
+    by = [round(pixels / checks.whole("jump", jump)) for pixels in (down, right)]
+    found = function(shift(images, down, right))
+    expected = shift(function(images), *by)
+    border = max(map(abs, by)) + 2 if border is None else border
+    edge = checks.whole("border", border, at_least=0)
+    rows, columns = (slice(edge, max(edge, n - edge)) for n in expected.shape[1:3])
+    size = np.linalg.norm(expected[:, rows, columns])
+    if not size:
+        what = f"pixels other than 0 inside a border of {edge}"
+        raise ValueError(f"function must put out {what}, got none in {expected.shape}")
+    difference = np.linalg.norm((found - expected)[:, rows, columns])
+    return float(difference / size)
