@@ -341,14 +341,21 @@ class Playground:
         x, t = np.concatenate([self._waiting[0], x]), np.concatenate([self._waiting[1], t])
         start = 0
         for stop in range(len(self._waiting[0]) + batch_size, len(x) + 1, batch_size):
-            self._update(x[start:stop], t[start:stop], learning_rate)
+            self.update(x[start:stop], t[start:stop], learning_rate)
             start = stop
         self._waiting = x[start:], t[start:]
 
-    def _update(self, x, t, learning_rate):
+    def update(self, x: np.ndarray, t: np.ndarray, learning_rate: float) -> None:
         """One step with the mean gradient of the points that have come together, and the pull.
 
         Implements ``eq:playground-batch``; lecture item S8.
+
+        Parameters
+        ----------
+        x
+            (m, k), the features of the points, not the points themselves.
+        t
+            (m, 1), their targets.
         """
         self.network.backward((self.network.forward(x) - t) / len(x))
         before = [weights.copy() for weights in self.weights] if self.regularization else []

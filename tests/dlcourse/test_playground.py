@@ -264,8 +264,8 @@ def test_a_batch_at_once_is_the_examples_one_by_one(regularization, n, batch_siz
 def test_the_rest_waits_for_the_next_epoch():
     """25 points in tens: two updates in the first epoch, then one with 15 points and one with 10."""
     model, examples, seen = Playground(rng=rng()), some(25), []
-    update = model._update
-    model._update = lambda x, t, learning_rate: (seen.append(t.ravel().tolist()), update(x, t, learning_rate))
+    update = model.update
+    model.update = lambda x, t, learning_rate: (seen.append(t.ravel().tolist()), update(x, t, learning_rate))
     model.train(examples, epochs=2, batch_size=10)
     t = examples.y.ravel().tolist()
     assert seen == [t[:10], t[10:20], t[20:] + t[:10], t[10:20]]
