@@ -12,8 +12,6 @@ coordinate. All is computed in float64.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 from scipy.special import expit
 
@@ -80,8 +78,6 @@ class TrajectoryNetwork:
     - order 1, a residual network: x + Δ f(x), a step from where x was;
     - order 2: x + v, where v ← v + Δ² f(x) is a velocity, zero at first, that f changes.
 
-    Implements ``eq:c0-network``, ``eq:c1-network`` and ``eq:c2-network``; lecture items S9, S10, correction M57.
-
     Parameters
     ----------
     order
@@ -139,6 +135,33 @@ class TrajectoryNetwork:
         self.weights[:] = [scale * glorot_uniform(rng, (width, width)) for _ in range(self.layers)]
         self.head_weights[:] = glorot_uniform(rng, (width, 1)).ravel()
 
+    def layer(self, number: int, x: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """One layer: where it takes points from x, at velocity v, and the f that moved them.
+
+        Implements ``eq:c0-network``, ``eq:c1-network`` and ``eq:c2-network``; lecture items S9, S10, correction M57.
+
+        Parameters
+        ----------
+        number
+            Which one, from 0 to layers - 1.
+        x, v
+            Places and velocities, (n, width). Only order 2 uses v.
+
+        Returns
+        -------
+        x, v, f : numpy.ndarray
+            The new places, the new velocities, and f at the old places, (n, width).
+        """
+        f = np.tanh(x @ self.weights[number] + self.biases[number])
+        if self.order == 0:
+            x = f
+        elif self.order == 1:
+            x = x + self.step * f
+        else:
+            v = v + self.step**2 * f
+            x = x + v
+        return x, v, f
+
     def forward(self, x: np.ndarray) -> np.ndarray:
         """The probability of class 1 for points (n, width), shape (n,).
 
@@ -147,8 +170,8 @@ class TrajectoryNetwork:
         ValueError
             When the points have another shape or are not finite.
         """
-        *_, last = self._states(self._columns(x))
-        return expit(self._logits(last[0]))
+        places, _ = self._run(self._points(x))
+        return expit(self._logits(places[-1]))
 
     def trajectories(self, x: np.ndarray) -> np.ndarray:
         """Where each point is before the first layer and after each, (layers + 1, n, width).
@@ -158,8 +181,8 @@ class TrajectoryNetwork:
         ValueError
             When the points have another shape or are not finite.
         """
-        x = self._columns(x)
-        return np.stack([x.T, *(state[0].T for state in self._states(x))])
+        places, _ = self._run(self._points(x))
+        return np.stack(places)
 
     def accuracy(self, x: np.ndarray, y: np.ndarray) -> float:
         """The share of the points whose class, 0 or 1, is the more probable one."""
@@ -173,7 +196,7 @@ class TrajectoryNetwork:
         TypeError, ValueError
             When the points or their classes do not fit.
         """
-        return self._loss_and_gradient(self._columns(x), self._classes(x, y))
+        return self._loss_and_gradient(self._points(x), self._classes(x, y))
 
     def train(self, x: np.ndarray, y: np.ndarray, steps: int = 4000, optimizer: Optimizer | None = None) -> np.ndarray:
         """Train on all points at each step, and return the loss before each, (steps,).
@@ -194,7 +217,7 @@ class TrajectoryNetwork:
         TypeError, ValueError
             When the points or their classes do not fit, or an argument is of the wrong kind.
         """
-        x, y, losses = self._columns(x), self._classes(x, y), np.empty(checks.whole("steps", steps))
+        x, y, losses = self._points(x), self._classes(x, y), np.empty(checks.whole("steps", steps))
         optimizer = Adam(Cosine(0.01, steps)) if optimizer is None else optimizer
         checks.instance("optimizer", optimizer, Optimizer, "Adam(0.01)")
         memory = optimizer.start([self.parameters])
@@ -205,43 +228,34 @@ class TrajectoryNetwork:
             optimizer.step([self.parameters], [gradient], memory)
         return losses
 
-    # Inside, points are columns, (width, n): NumPy is fast along long rows, slow along pairs.
-
-    def _states(self, x: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """The points after each layer, and f at the points before it; each (width, n)."""
-        v = 0.0
-        for W, b in zip(self.weights, self.biases):
-            f = np.tanh(W.T @ x + b[:, None])
-            if self.order == 0:
-                x = f
-            elif self.order == 1:
-                x = x + self.step * f
-            else:
-                v = v + self.step**2 * f
-                x = x + v
-            yield x, f
+    def _run(self, x: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """The places before each layer and after the last, and f in each layer."""
+        places, pushes, v = [x], [], np.zeros_like(x)
+        for number in range(self.layers):
+            x, v, f = self.layer(number, x, v)
+            places.append(x)
+            pushes.append(f)
+        return places, pushes
 
     def _loss_and_gradient(self, x: np.ndarray, y: np.ndarray) -> tuple[float, np.ndarray]:
-        states = list(self._states(x))
-        last = states[-1][0]
-        z = self._logits(last)
+        places, pushes = self._run(x)
+        z = self._logits(places[-1])
         gradient = np.empty_like(self.parameters)
         d_weights, d_biases, d_head, d_bias = self._parts(gradient)
         error = (expit(z) - y) / y.size  # p - y, as for every logistic unit
-        d_head[:], d_bias[:] = last @ error, error.sum()
-        dx, dv = np.outer(self.head_weights, error), 0.0
-        for layer in range(self.layers - 1, -1, -1):
-            before = states[layer - 1][0] if layer else x
-            dv = dv + dx  # the velocity acts through all later places
+        d_head[:], d_bias[:] = error @ places[-1], error.sum()
+        dx, dv = np.outer(error, self.head_weights), 0.0
+        for number in range(self.layers - 1, -1, -1):
+            dv = dv + dx  # a velocity acts on all later places
             df = (dx, self.step * dx, self.step**2 * dv)[self.order]
-            delta = df * (1 - states[layer][1] ** 2)
-            d_weights[layer], d_biases[layer] = before @ delta.T, delta.sum(axis=1)
-            through_f = self.weights[layer] @ delta
+            delta = df * (1 - pushes[number] ** 2)
+            d_weights[number], d_biases[number] = places[number].T @ delta, delta.sum(axis=0)
+            through_f = delta @ self.weights[number].T
             dx = through_f if self.order == 0 else dx + through_f
         return float((np.logaddexp(0, z) - y * z).mean()), gradient
 
     def _logits(self, x: np.ndarray) -> np.ndarray:
-        return self.head_weights @ x + self.head_bias
+        return x @ self.head_weights + self.head_bias
 
     def _parts(self, vector: np.ndarray) -> tuple[np.ndarray, ...]:
         """Views of a vector of all parameters: weights, biases, and those of the head."""
@@ -249,11 +263,11 @@ class TrajectoryNetwork:
         weights, biases, head, bias = np.split(vector, np.cumsum([layers * width**2, layers * width, width]))
         return weights.reshape(layers, width, width), biases.reshape(layers, width), head, bias
 
-    def _columns(self, x: np.ndarray) -> np.ndarray:
+    def _points(self, x: np.ndarray) -> np.ndarray:
         x = np.asarray(x, dtype=float)
         if x.ndim != 2 or x.shape[1] != self.width or not len(x):
             raise ValueError(f"x must have the shape (n, {self.width}) for {self}, with one point or more, got {x.shape}")
-        return np.ascontiguousarray(checks.finite("x", x).T)
+        return checks.finite("x", x)
 
     def _classes(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         y = checks.labels("y", np.asarray(y), classes=2)
@@ -334,7 +348,8 @@ def layer_jacobians(network: TrajectoryNetwork, x: np.ndarray) -> np.ndarray:
         When the network is none of these, or the points do not fit.
     """
     checks.instance("network", network, TrajectoryNetwork, "TrajectoryNetwork(1)")
-    slopes = 1 - np.stack([f.T for _, f in network._states(network._columns(x))]) ** 2
+    _, pushes = network._run(network._points(x))
+    slopes = 1 - np.stack(pushes) ** 2
     of_f = slopes[..., None] * network.weights.transpose(0, 2, 1)[:, None]  # ∂f_c/∂x_a = (1 - f_c²) W_ac
     if network.order == 0:
         return of_f
