@@ -51,10 +51,12 @@ pdf: html ## print the book into _build/pdf
 links: html ## check the links that lead out of the book
 	@$(VENV_PYTHON) -m coursebook links $(ARGS)
 
-# Not tests/site, which needs the built book: make html && make test TESTS=tests/site
+# Not tests/site, which needs the built book: make html && make test TESTS=tests/site. Its tests
+# share one walk through the site, so they stay together; others run on every core, a file at a
+# time. To stop in a debugger: make test ARGS="-n 0 --pdb"
 TESTS = $(wildcard tests/dlcourse tests/coursebook tests/setup)
 test: setup ## run the tests
-	@$(VENV_PYTHON) -m pytest $(TESTS) $(ARGS)
+	@$(VENV_PYTHON) -m pytest $(if $(findstring tests/site,$(TESTS)),,-n auto --dist loadfile) $(TESTS) $(ARGS)
 
 serve: setup ## show the built book on this machine
 	@test -f _build/html/index.html || { echo "make serve: there is no book yet; first: make html" >&2; exit 1; }

@@ -18,7 +18,7 @@ MODULES = """
     problems one_at_a_time address dataset html_element
     execution.pages
     page.about page.alternative_text page.images page.head page.accessibility page.without_scripts
-    mathematics.formulas mathematics.plain_formulas mathematics.line_breaks mathematics.numbering
+    mathematics.formulas mathematics.plain_formulas mathematics.line_breaks mathematics.outlines mathematics.numbering
     traceability.implementation traceability.lecture traceability.covers traceability.facts
     traceability.manifest traceability.index_pages
     traceability.equations traceability.equation_lines traceability.reference traceability.source_pages

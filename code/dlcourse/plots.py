@@ -40,6 +40,7 @@ __all__ = [
     "MARKERS",
     "confusion_matrix",
     "contours",
+    "decision_map",
     "image_grid",
     "learning_curves",
     "mistakes",
@@ -688,3 +689,95 @@ def contours(
     if paths:
         figure.legend(loc="outside lower center", ncols=min(len(paths), 3))
     return figure
+
+
+@styled
+def decision_map(
+    model: Any, examples: Any = None, extent: float = 6, axes: Axes | None = None
+) -> Figure:
+    """Draw what a model answers in the plane, and the examples on top of it.
+
+    Parameters
+    ----------
+    model : object with ``predict``, or callable, or None
+        Takes points, shape (n, 2), and answers one number each, shape (n,) or (n, 1): above
+        zero the positive class, below zero the negative one, as in `dlcourse.playground`.
+        None leaves the ground white, to show examples alone.
+    examples : Examples, optional
+        Points ``x``, shape (n, 2), and targets ``y``, n numbers. Where all are 1 or -1 these
+        are classes: circles for the positive one, squares for the negative one.
+    extent : float
+        The map goes from -extent to extent along both axes.
+    axes : matplotlib.axes.Axes, optional
+        Where to draw; by default in a figure of its own, with a colour bar.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The ground is the answer, cut off at -1 and 1, from dark (negative) to light
+        (positive); the black line is where it is zero.
+
+    Raises
+    ------
+    TypeError
+        If the model is neither None nor has ``predict`` nor is callable, or answers no numbers.
+    ValueError
+        If it does not answer one finite number a point, or the examples are not in the plane.
+
+    Notes
+    -----
+    Lecture item S8.
+    """
+    extent = checks.number("extent", extent, above=0)
+    values = None if model is None else _answers(model, extent)
+    own = axes is None
+    if own:
+        figure, axes = new_figure(size=(4.4, 3.6))
+    scale = {"cmap": SIGNED, "vmin": -1, "vmax": 1}
+    if values is not None:
+        around = extent * (1 + 1 / (MAP_POINTS - 1))  # a picture element has its point in its middle
+        # Paler than the points, which then stand out, and than the line.
+        picture = axes.imshow(
+            values, origin="lower", extent=(-around, around) * 2, alpha=0.6, **scale
+        )
+        if values.min() < 0 < values.max():
+            side = np.linspace(-extent, extent, MAP_POINTS)
+            axes.contour(side, side, values, levels=[0], colors=INK, linewidths=1.2)
+    if examples is not None:
+        x, y = _checked_numbers("examples.x", examples.x), _checked_numbers("examples.y", examples.y)
+        if x.ndim != 2 or x.shape[1] != 2 or y.size != len(x):
+            raise ValueError(
+                f"examples must be points of the plane with one target each, got x of shape "
+                f"{x.shape} and y of shape {y.shape}"
+            )
+        y = y.ravel()
+        classes = bool(np.isin(y, (-1, 1)).all())
+        for marker, chosen in (("o", y > 0), ("s", y <= 0)) if classes else (("o", y == y),):
+            axes.scatter(
+                *x[chosen].T, c=y[chosen], marker=marker, s=13 if marker == "o" else 11,
+                edgecolors=INK if marker == "o" else GROUND, linewidths=0.6, **scale,
+            )  # fmt: skip
+    axes.set(
+        xlim=(-extent, extent), ylim=(-extent, extent), aspect="equal", xlabel="x₁", ylabel="x₂"
+    )
+    if own and values is not None:
+        figure.colorbar(picture, ax=axes, label="answer", ticks=[-1, 0, 1], shrink=0.9)
+    return axes.figure
+
+
+MAP_POINTS = 121  # of a decision map, along each axis
+
+
+def _answers(model: Any, extent: float) -> np.ndarray:
+    """What the model answers on a grid, x₁ along the columns and x₂ along the rows."""
+    answer = getattr(model, "predict", model)
+    if not callable(answer):
+        raise TypeError(f"model must have predict, or be a function of points, got {model!r}")
+    side = np.linspace(-extent, extent, MAP_POINTS)
+    points = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
+    values = _checked_numbers("what model answers", answer(points))
+    if values.size != len(points):
+        raise ValueError(
+            f"model must answer one number for each of {len(points)} points, got {values.shape}"
+        )
+    return values.reshape(MAP_POINTS, MAP_POINTS)

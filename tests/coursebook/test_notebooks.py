@@ -246,7 +246,7 @@ Then.
 :::
 :::
 """
-LINKS = "# One\n\nSee [the start](../index.md), [prose](../prose.md), [two](../other.md), {doc}`here <one>`.\n\n"
+LINKS = "# One\n\nSee [the start](../index.md), [prose](../prose.md), [two](../other.md), {doc}`here <one>`.\n\n$$\nq = 1\n$$ (eq:later)\n\nBy {eq}`eq:later`.\n\n"
 
 
 @pytest.fixture(scope="module")
@@ -377,7 +377,9 @@ def test_implementations_become_cells_once(built):
 
 
 def test_links_without_an_address_lead_to_what_is_there(built):
-    assert "See the start, prose, [two](../other.ipynb), here." in markdown(read(built, "labs/one"))
+    text = markdown(read(built, "labs/one"))
+    assert "See the start, prose, [two](../other.ipynb), here." in text
+    assert "$$\nq = 1\n\\tag{4}\n$$" in text and "By (4)." in text, "numbered through the whole book"
     assert not (built.root / "_build/html/_sources/book/prose.ipynb").exists()
 
 

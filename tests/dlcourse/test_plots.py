@@ -22,7 +22,13 @@ from dlcourse import plots
 
 EPOCHS = 12
 DIGITS = np.random.default_rng(0).random((23, 6, 6))
+CORNERS = SimpleNamespace(x=np.array([[1, 1], [-1, -1], [1, -1.0]]), y=np.array([[1], [1], [-1]]))
 BOWL = SimpleNamespace(value=lambda theta: (theta**2).sum(axis=-1))
+
+
+def saddle(x):
+    """The product of the coordinates, as a decision map takes it."""
+    return x[:, 0] * x[:, 1]
 
 
 def history(epochs=EPOCHS, scale=1.0, accuracy=True, validation=True):
@@ -123,6 +129,7 @@ def drawings():
         "weight_images": lambda: plots.weight_images(DIGITS.reshape(23, 36).T - 0.5, (6, 6)),
         "mistakes": lambda: plots.mistakes(DIGITS, labels, labels[::-1], np.full(23, 0.9)),
         "contours": lambda: plots.contours(BOWL, {"a": [[1, 1], [0, 0]], "b": [[-1, 1]]}),
+        "decision_map": lambda: plots.decision_map(saddle, CORNERS),
         "new_figure": lambda: plots.new_figure(2, 2)[0],
     }
 
@@ -380,6 +387,43 @@ def test_contours_lie_evenly_on_a_bowl_and_need_no_path():
     assert (np.diff(levels) > 0).all()
 
 
+def test_decision_map_draws_the_answers_their_zero_and_the_examples():
+    figure = plots.decision_map(lambda x: x[:, 0] - 2 * x[:, 1], CORNERS, extent=3)
+    axes, bar = figure.axes
+    assert axes.get_xlim() == axes.get_ylim() == (-3, 3) and axes.get_aspect() == 1 and bar.get_ylabel() == "answer"
+    (picture,) = axes.images
+    values, n = picture.get_array(), plots.MAP_POINTS
+    x1, x2 = np.meshgrid(np.linspace(-3, 3, n), np.linspace(-3, 3, n))
+    np.testing.assert_allclose(values, x1 - 2 * x2)
+    assert picture.origin == "lower" and picture.get_clim() == (-1, 1)
+    left, right, bottom, top = picture.get_extent()
+    assert left + (right - left) / n / 2 == pytest.approx(-3) and top - (top - bottom) / n / 2 == pytest.approx(3)
+    zero, circles, squares = axes.collections
+    (line,) = zero.get_paths()
+    np.testing.assert_allclose(line.vertices[:, 0], 2 * line.vertices[:, 1], atol=1e-9)
+    np.testing.assert_array_equal(circles.get_offsets(), CORNERS.x[:2])
+    np.testing.assert_array_equal(squares.get_offsets(), CORNERS.x[2:])
+    assert len(circles.get_paths()[0].vertices) != len(squares.get_paths()[0].vertices), "shapes differ, not colours alone"
+
+
+def test_decision_map_takes_a_model_axes_or_examples_alone():
+    figure, panels = plots.new_figure(1, 2)
+    model = SimpleNamespace(predict=lambda x: np.tanh(saddle(x))[:, None])
+    assert plots.decision_map(model, axes=panels[0]) is figure
+    assert len(figure.axes) == 2 and panels[0].images and not panels[1].images
+    np.testing.assert_allclose(panels[0].images[0].get_array()[0, 0], np.tanh(36))
+    plots.decision_map(None, CORNERS, axes=panels[1])
+    assert not panels[1].images and len(panels[1].collections) == 2
+    alone = plots.decision_map(None, SimpleNamespace(x=CORNERS.x, y=np.array([0.3, 0.1, -0.7])))
+    (points,) = alone.axes[0].collections
+    np.testing.assert_array_equal(points.get_array(), [0.3, 0.1, -0.7])
+
+
+def test_decision_map_of_one_class_has_no_line():
+    figure = plots.decision_map(lambda x: np.full(len(x), 0.5))
+    assert figure.axes[0].images and not figure.axes[0].collections
+
+
 # Bad input says what is wrong with which argument.
 
 NO_LOSS = SimpleNamespace(accuracy=[0.5])
@@ -427,6 +471,12 @@ EMPTY = SimpleNamespace(loss=[], accuracy=[], **NONE)
         (lambda: plots.contours(BOWL, y=(1, 1)), ValueError, "y"),
         (lambda: plots.contours(BOWL, {"a": np.ones((3, 3))}), ValueError, r"paths\['a'\]"),
         (lambda: plots.contours(BOWL, {"a": np.ones((0, 2))}), ValueError, r"got \(0, 2\)"),
+        (lambda: plots.decision_map(3), TypeError, "model must have predict"),
+        (lambda: plots.decision_map(lambda x: x), ValueError, "model must answer one number"),
+        (lambda: plots.decision_map(lambda x: x[:, 0] * np.nan), ValueError, "what model answers must be finite"),
+        (lambda: plots.decision_map(saddle, extent=0), ValueError, "extent"),
+        (lambda: plots.decision_map(None, SimpleNamespace(x=np.ones((2, 3)), y=np.ones(2))), ValueError, "examples must be points"),
+        (lambda: plots.decision_map(None, SimpleNamespace(x=np.ones((2, 2)), y=np.ones(3))), ValueError, "examples must be points"),
     ],
 )
 def test_bad_input(call, error, argument):

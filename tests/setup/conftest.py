@@ -19,8 +19,14 @@ def template(tmp_path_factory):
     book = Book(tmp_path_factory.mktemp("ready"))
     done = book.make("setup")
     assert done.returncode == 0, done.stdout + done.stderr
-    shutil.copytree(book.folder, book.folder.with_name("kept"), symlinks=True)
+    for folder in (book.folder, book.packages):
+        shutil.copytree(folder, kept(folder), symlinks=True)
     return book
+
+
+def kept(folder):
+    """Where the copy of a folder of the template is."""
+    return folder.with_name(f"{folder.name} kept")
 
 
 @pytest.fixture
@@ -29,6 +35,7 @@ def ready(template):
     book = copy.copy(template)
     book.environment = dict(template.environment)
     yield book
-    for folder in (book.folder, template.folder):
+    for folder in (book.folder, template.folder, template.packages):
         shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(template.folder.with_name("kept"), template.folder, symlinks=True)
+    for folder in (template.folder, template.packages):
+        shutil.copytree(kept(folder), folder, symlinks=True)

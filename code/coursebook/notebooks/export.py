@@ -200,11 +200,11 @@ class _Notebook:
         return f"attachment:{name}"
 
     def _number(self, node: nodes.Element) -> str:
-        kinds = {nodes.table: "table", nodes.figure: "figure"}
+        kinds = {nodes.table: "table", nodes.figure: "figure", nodes.math_block: "displaymath"}
         kind = next((word for type_, word in kinds.items() if isinstance(node, type_)), "code-block")
         numbers = self.app.env.toc_fignumbers.get(self.docname, {}).get(kind, {})
         number = next((numbers[name] for name in node["ids"] if name in numbers), None)
-        return self.app.config.numfig_format[kind] % ".".join(map(str, number)) if number else ""
+        return self.app.config.numfig_format.get(kind, "%s") % ".".join(map(str, number)) if number else ""
 
 
 def _parts(node: nodes.Element) -> Iterator[nodes.Element]:

@@ -152,7 +152,8 @@ class Writer:
     # --- mathematics and code -------------------------------------------------------------
 
     def _math_block(self, node: nodes.Element) -> str:
-        return display_math(node.astext(), node.get("number"), one_line=self._quoted > 0)
+        number = node.get("number") and (self.number(node) or node["number"])  # its own is that within the page
+        return display_math(node.astext(), number, one_line=self._quoted > 0)
 
     def _literal_block(self, node: nodes.Element) -> str:
         code = node.astext().rstrip("\n")

@@ -71,8 +71,11 @@ def _shortened(value: object, folders: list[str]) -> object:
         return [_shortened(item, folders) for item in value]
     if not isinstance(value, str):
         return value
-    value = re.sub(r"[^\s'\"<>]*[/\\]ipykernel_\d+[/\\]\d+\.py", "<cell>", value)
-    value = re.sub(rf"[^\s'\"<>]*[/\\](?=python{sys.version_info[0]}\.\d+[/\\])", "", value)
+    # Looked for first: on a long picture in text, which has no space, the expressions take seconds.
+    if "ipykernel_" in value:
+        value = re.sub(r"[^\s'\"<>]*[/\\]ipykernel_\d+[/\\]\d+\.py", "<cell>", value)
+    if f"python{sys.version_info[0]}." in value:
+        value = re.sub(rf"[^\s'\"<>]*[/\\](?=python{sys.version_info[0]}\.\d+[/\\])", "", value)
     for folder in folders:
         value = value.replace(f"{folder}/", "").replace(folder, ".")
     return value
