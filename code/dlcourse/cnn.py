@@ -27,6 +27,7 @@ __all__ = [
     "AveragePool2D",
     "Conv2D",
     "MaxPool2D",
+    "Pool2D",
     "ReceptiveField",
     "Reshape",
     "count_parameters",
@@ -125,7 +126,7 @@ class Conv2D(Layer):
         self.columns = np.stack(self._seen(canvas), axis=1)
         weights = self.weights.reshape(-1, outputs)
         y = np.empty((height, outputs, width * len(x)), weights.dtype)
-        for r in range(height):
+        for r in range(height):  # a row of pixels, of all examples at once
             np.matmul(weights.T, self._windows(self.columns, r), out=y[r])
             y[r] += self.biases[:, None]
         return _as_images(y.reshape(height, outputs, width, len(x)))
@@ -137,14 +138,17 @@ class Conv2D(Layer):
         """
         memory = _batch_last(gradient)
         rows = memory.reshape(*memory.shape[:2], math.prod(memory.shape[2:]))
-        products = (self._windows(self.columns, r) @ row.T for r, row in enumerate(rows))
+        windows = [self._windows(self.columns, r) for r in range(len(rows))]
+        # "in_x" is the gradient in x; what shares a weight adds up in its gradient.
+        in_weights = sum(seen @ row.T for seen, row in zip(windows, rows))
         in_biases = rows.sum(axis=2).sum(axis=0)
-        self.gradients = [sum(products).reshape(self.weights.shape), in_biases]
+        self.gradients = [in_weights.reshape(self.weights.shape), in_biases]
         if not input_gradient:
             return None
-        weights, in_columns = self.weights.reshape(-1, self.outputs), np.zeros_like(self.columns)
+        in_columns = np.zeros_like(self.columns)
         for r, row in enumerate(rows):
-            self._windows(in_columns, r)[...] += weights @ row
+            in_windows = self._windows(in_columns, r)
+            in_windows += self.weights.reshape(-1, self.outputs) @ row
         canvas, images = self._canvas()
         for j, seen in enumerate(self._seen(canvas)):
             seen += in_columns[:, j]  # summed over all the windows that see a pixel
@@ -216,8 +220,11 @@ class Conv2D(Layer):
         return f"Conv2D({', '.join(words)})"
 
 
-class _Pool2D(Layer):
-    """What both kinds of pooling share: the windows' size, stride and places."""
+class Pool2D(Layer):
+    """What both kinds of pooling share: the windows' size, stride and places.
+
+    A subclass gives ``forward`` and ``backward``, and says what is kept of a window.
+    """
 
     def __init__(
         self,
@@ -258,7 +265,7 @@ class _Pool2D(Layer):
         return {"size": _short(self.size)} | strides
 
 
-class MaxPool2D(_Pool2D):
+class MaxPool2D(Pool2D):
     """The largest number of each window, channel by channel (lecture item S14).
 
     The gradient goes to the pixel that was the largest; where several were, to the first,
@@ -295,7 +302,7 @@ class MaxPool2D(_Pool2D):
         return _as_images(in_x)
 
 
-class AveragePool2D(_Pool2D):
+class AveragePool2D(Pool2D):
     """The mean of each window, channel by channel (lecture item S14).
 
     All pixels of a window get the same share of its gradient. Pixels that no whole window
@@ -440,7 +447,7 @@ def receptive_field(network: Network) -> list[ReceptiveField]:
     for layer in network.layers:
         if isinstance(layer, (Flatten, Dense)):
             break
-        if isinstance(layer, (Conv2D, _Pool2D)):
+        if isinstance(layer, (Conv2D, Pool2D)):
             (k, width), (s, right) = layer.size, layer.stride
             if k != width or s != right:
                 raise ValueError(f"windows and strides must be square, got {layer}")

@@ -38,7 +38,7 @@ def shift(images: np.ndarray, down: int, right: int) -> np.ndarray:
     if images.ndim == 2:
         side = math.isqrt(images.shape[1])
         if side**2 != images.shape[1]:
-            raise ValueError(f"images in rows must be square, got {images.shape[1]} pixels")
+            raise ValueError(f"rows must be square images, got {images.shape[1]} pixels")
         square = images.reshape(len(images), side, side)
         return shift(square, down, right).reshape(images.shape)
     if images.ndim not in (3, 4):
@@ -101,10 +101,10 @@ def equivariance_error(
     expected = shift(function(images), *by)
     border = max(map(abs, by)) + 2 if border is None else border
     edge = checks.whole("border", border, at_least=0)
-    height, width = expected.shape[1:3]
-    inner = slice(None), slice(edge, max(edge, height - edge)), slice(edge, max(edge, width - edge))
-    size = np.linalg.norm(expected[inner])
+    rows, columns = (slice(edge, max(edge, n - edge)) for n in expected.shape[1:3])
+    size = np.linalg.norm(expected[:, rows, columns])
     if not size:
         what = f"pixels other than 0 inside a border of {edge}"
         raise ValueError(f"function must put out {what}, got none in {expected.shape}")
-    return float(np.linalg.norm((found - expected)[inner]) / size)
+    difference = np.linalg.norm((found - expected)[:, rows, columns])
+    return float(difference / size)

@@ -160,8 +160,10 @@ def test_convolved_with_a_shifted_impulse_a_signal_is_shifted(f, shift):
 
 
 def test_small_whole_numbers_do_not_overflow():
-    dark = np.full(5, 250, dtype=np.uint8)
-    np.testing.assert_array_equal(convolve(dark, np.array([1, 1], dtype=np.uint8), "valid"), [500] * 4)
+    bright, kernel = np.full(5, 250, dtype=np.uint8), np.array([2, -1], dtype=np.int8)
+    np.testing.assert_array_equal(convolve(bright, kernel, "valid"), [250] * 4)
+    np.testing.assert_array_equal(cross_correlate(bright, kernel.astype(np.uint8), "valid"), [250 * 257] * 4)
+    np.testing.assert_array_equal(sobel(np.diag([250] * 3).astype(np.uint8)).x, [[0]])
 
 
 # The integral
