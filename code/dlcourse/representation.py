@@ -135,7 +135,9 @@ class TrajectoryNetwork:
         self.weights[:] = [scale * glorot_uniform(rng, (width, width)) for _ in range(self.layers)]
         self.head_weights[:] = glorot_uniform(rng, (width, 1)).ravel()
 
-    def layer(self, number: int, x: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def layer(
+        self, number: int, x: np.ndarray, v: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """One layer: where it takes points from x, at velocity v, and the f that moved them.
 
         Implements ``eq:c0-network``, ``eq:c1-network`` and ``eq:c2-network``; lecture items S9, S10, correction M57.
@@ -298,7 +300,8 @@ def roughness(trajectories: np.ndarray) -> float:
         When the shape is another, a number is not finite, or nothing moves.
     """
     steps = np.diff(_paths(trajectories, layers=2), axis=0)
-    return float(_lengths(np.diff(steps, axis=0)).mean() / _lengths(steps).mean())
+    bends = np.diff(steps, axis=0)
+    return float(_lengths(bends).mean() / _lengths(steps).mean())
 
 
 def path_ratio(trajectories: np.ndarray) -> float:
@@ -349,8 +352,9 @@ def layer_jacobians(network: TrajectoryNetwork, x: np.ndarray) -> np.ndarray:
     """
     checks.instance("network", network, TrajectoryNetwork, "TrajectoryNetwork(1)")
     _, pushes = network._run(network._points(x))
-    slopes = 1 - np.stack(pushes) ** 2
-    of_f = slopes[..., None] * network.weights.transpose(0, 2, 1)[:, None]  # ∂f_c/∂x_a = (1 - f_c²) W_ac
+    slopes = 1 - np.stack(pushes) ** 2  # (layers, n, width)
+    transposed = network.weights.transpose(0, 2, 1)
+    of_f = slopes[..., None] * transposed[:, None]  # ∂f_c/∂x_a = (1 - f_c²) W_ac
     if network.order == 0:
         return of_f
     same = np.broadcast_to(np.eye(network.width), of_f.shape)
