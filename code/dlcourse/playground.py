@@ -9,6 +9,7 @@ Points are rows, x = (x1, x2), and lie between -6 and 6. Targets are a column, (
 from collections.abc import Callable, Iterable
 
 import numpy as np
+from numpy.random import Generator
 
 from dlcourse import checks
 from dlcourse.data import Examples
@@ -33,7 +34,9 @@ __all__ = [
 MOST_NOISE = 0.5  # the tool's "50"
 
 
-def circle(noise: float = 0.0, rng: np.random.Generator | None = None, points: int = 500) -> Examples:
+def circle(
+    noise: float = 0.0, rng: Generator | None = None, points: int = 500
+) -> Examples:
     """A disc of +1 in a ring of -1: radii U(0, 2.5) and U(3.5, 5), half of the points each.
 
     Noise moves no point. It decides the class at a place beside the point, up to 5 ``noise``
@@ -64,12 +67,14 @@ def circle(noise: float = 0.0, rng: np.random.Generator | None = None, points: i
     noise, rng, half = _checked(noise, rng, points, even=True)
     radius = np.concatenate([rng.uniform(0, 2.5, half), rng.uniform(3.5, 5, half)])
     angle = rng.uniform(0, 2 * np.pi, points)
-    x = radius[:, None] * np.stack([np.sin(angle), np.cos(angle)], axis=1)
+    x = np.stack([radius * np.sin(angle), radius * np.cos(angle)], axis=1)
     beside = x + noise * rng.uniform(-5, 5, x.shape)
     return _two_classes(x, np.linalg.norm(beside, axis=1) < 2.5)
 
 
-def xor(noise: float = 0.0, rng: np.random.Generator | None = None, points: int = 500) -> Examples:
+def xor(
+    noise: float = 0.0, rng: Generator | None = None, points: int = 500
+) -> Examples:
     """Four quadrants: +1 where x1 and x2 have one sign, -1 where they differ.
 
     The points are U(-5, 5)², then moved by 0.3 away from both axes. Noise acts as in `circle`.
@@ -84,7 +89,9 @@ def xor(noise: float = 0.0, rng: np.random.Generator | None = None, points: int 
     return _two_classes(x, beside[:, 0] * beside[:, 1] >= 0)
 
 
-def gaussian(noise: float = 0.0, rng: np.random.Generator | None = None, points: int = 500) -> Examples:
+def gaussian(
+    noise: float = 0.0, rng: Generator | None = None, points: int = 500
+) -> Examples:
     """Two normal clouds, +1 around (2, 2) and -1 around (-2, -2).
 
     The variance of each coordinate is 0.5 without noise and 4 at ``noise`` 0.5. Arguments,
@@ -96,7 +103,9 @@ def gaussian(noise: float = 0.0, rng: np.random.Generator | None = None, points:
     return _two_classes(rng.normal(center, np.sqrt(0.5 + 7 * noise), (points, 2)), positive)
 
 
-def spiral(noise: float = 0.0, rng: np.random.Generator | None = None, points: int = 500) -> Examples:
+def spiral(
+    noise: float = 0.0, rng: Generator | None = None, points: int = 500
+) -> Examples:
     """Two arms that wind around each other 1¾ times, each from the middle to radius 5.
 
     Noise moves each coordinate by up to ``noise``; without it nothing is drawn at random.
@@ -107,12 +116,15 @@ def spiral(noise: float = 0.0, rng: np.random.Generator | None = None, points: i
     noise, rng, half = _checked(noise, rng, points, even=True)
     positive = np.arange(points) < half
     along = np.tile(np.arange(half) / half, 2)
-    angle = 1.75 * 2 * np.pi * along + np.where(positive, 0, np.pi)
-    x = 5 * along[:, None] * np.stack([np.sin(angle), np.cos(angle)], axis=1)
-    return _two_classes(x + noise * rng.uniform(-1, 1, x.shape), positive)
+    radius, angle = 5 * along, 1.75 * 2 * np.pi * along + np.where(positive, 0, np.pi)
+    x = np.stack([radius * np.sin(angle), radius * np.cos(angle)], axis=1)
+    x += noise * rng.uniform(-1, 1, x.shape)
+    return _two_classes(x, positive)
 
 
-def plane(noise: float = 0.0, rng: np.random.Generator | None = None, points: int = 1200) -> Examples:
+def plane(
+    noise: float = 0.0, rng: Generator | None = None, points: int = 1200
+) -> Examples:
     """For regression, (x1 + x2) / 10 on U(-6, 6)².
 
     Noise takes the target from a place beside the point, up to 6 ``noise`` away along each
@@ -127,7 +139,9 @@ BUMPS = np.array([[-4, 2.5], [0, 2.5], [4, 2.5], [-4, -2.5], [0, -2.5], [4, -2.5
 BUMP_SIGNS = np.array([1, -1, 1, -1, 1, -1])
 
 
-def multi_gaussian(noise: float = 0.0, rng: np.random.Generator | None = None, points: int = 1200) -> Examples:
+def multi_gaussian(
+    noise: float = 0.0, rng: Generator | None = None, points: int = 1200
+) -> Examples:
     """For regression, six bumps of height +1 and -1 in turn, zero from distance 2 on.
 
     In spite of the name that the tool gives it, each bump is a cone. Noise acts as in
@@ -140,7 +154,7 @@ def multi_gaussian(noise: float = 0.0, rng: np.random.Generator | None = None, p
     return Examples(x, (BUMP_SIGNS[nearest] * height)[:, None])
 
 
-def split(examples: Examples, train: float = 0.5, rng: np.random.Generator | None = None) -> tuple[Examples, Examples]:
+def split(examples: Examples, train: float = 0.5, rng: Generator | None = None) -> tuple[Examples, Examples]:
     """Shuffle once, and part: the first share to learn from, the others to test on.
 
     Parameters
@@ -174,7 +188,9 @@ FEATURES: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
 }
 
 
-def features(x: np.ndarray, names: Iterable[str] = tuple(FEATURES)) -> np.ndarray:
+def features(
+    x: np.ndarray, names: Iterable[str] = tuple(FEATURES)
+) -> np.ndarray:
     """The features of points ``x``, (n, 2), in the order of ``names``: an array (n, k).
 
     Implements ``eq:playground-features``; lecture item S8.
@@ -184,9 +200,7 @@ def features(x: np.ndarray, names: Iterable[str] = tuple(FEATURES)) -> np.ndarra
     ValueError
         When the points are not in the plane, no feature is named, or an unknown one.
     """
-    names, x = _checked_names(names), np.asarray(x, dtype=float)
-    if x.ndim != 2 or x.shape[1] != 2:
-        raise ValueError(f"x must have the shape (n, 2), points of the plane, got {x.shape}")
+    names, x = _checked_names(names), _checked_points(x)
     return np.stack([FEATURES[name](*x.T) for name in names], axis=1)
 
 
@@ -234,7 +248,7 @@ class Playground:
         task: str = "classification",
         regularization: str | None = None,
         rate: float = 0.0,
-        rng: np.random.Generator | None = None,
+        rng: Generator | None = None,
     ):
         self.features, self.hidden = _checked_names(features), _checked_hidden(hidden)
         self.activation = _one_of("activation", activation, ACTIVATIONS)
@@ -268,7 +282,8 @@ class Playground:
 
         Implements ``eq:playground-loss``; lecture item S8.
         """
-        return LOSS.value(self.predict(_checked_examples("examples", examples).x), examples.y)
+        examples = _checked_examples("examples", examples)
+        return LOSS.value(self.predict(examples.x), examples.y)
 
     def accuracy(self, examples: Examples) -> float:
         """The share of examples whose answer has the sign of the target, from 0 to 1.
@@ -290,7 +305,7 @@ class Playground:
         epochs: int,
         learning_rate: float = 0.03,
         batch_size: int = 10,
-        rng: np.random.Generator | None = None,
+        rng: Generator | None = None,
     ) -> History:
         """Learn, in place, and return what happened.
 
@@ -357,13 +372,14 @@ class Playground:
         t
             (m, 1), their targets.
         """
-        self.network.backward((self.network.forward(x) - t) / len(x))
-        before = [weights.copy() for weights in self.weights] if self.regularization else []
-        for parameter, gradient in zip(self.network.parameters, self.network.gradients):
-            parameter -= learning_rate * gradient
-        for weights, old, dead in zip(self.weights, before, self.dead):
-            pull = PULLS[self.regularization]
-            pull(weights, old, dead, learning_rate * self.rate)
+        network, rate = self.network, learning_rate
+        network.backward((network.forward(x) - t) / len(x))
+        before = [weights.copy() for weights in self.weights]
+        for parameter, gradient in zip(network.parameters, network.gradients):
+            parameter -= rate * gradient
+        if self.regularization:
+            for weights, old, dead in zip(self.weights, before, self.dead):
+                PULLS[self.regularization](weights, old, dead, rate * self.rate)
 
     def _measure(self, history, inputs, parts) -> bool:
         """Add to the history; return whether all is still finite."""
@@ -383,7 +399,9 @@ class Playground:
         return f"Playground({', '.join(self.features)}; hidden {self.hidden}, {self.activation}, {self.task}{kind})"
 
 
-def pull_l2(weights: np.ndarray, old: np.ndarray, dead: np.ndarray, amount: float) -> None:
+def pull_l2(
+    weights: np.ndarray, old: np.ndarray, dead: np.ndarray, amount: float
+) -> None:
     """Shorten each weight by a share of itself; ``amount`` is learning rate times λ.
 
     ``old`` are the weights before the step of the loss.
@@ -393,7 +411,9 @@ def pull_l2(weights: np.ndarray, old: np.ndarray, dead: np.ndarray, amount: floa
     weights -= amount * old
 
 
-def pull_l1(weights: np.ndarray, old: np.ndarray, dead: np.ndarray, amount: float) -> None:
+def pull_l1(
+    weights: np.ndarray, old: np.ndarray, dead: np.ndarray, amount: float
+) -> None:
     """Shorten each weight by the same ``amount``; one that would change its sign dies, for good.
 
     Implements ``eq:playground-l1``; lecture item S8.
@@ -414,13 +434,13 @@ def _two_classes(x: np.ndarray, positive: np.ndarray) -> Examples:
     return Examples(x, np.where(positive, 1.0, -1.0)[:, None])
 
 
-def _square(noise: float, rng: np.random.Generator, points: int) -> tuple[np.ndarray, np.ndarray]:
+def _square(noise: float, rng: Generator, points: int) -> tuple[np.ndarray, np.ndarray]:
     """Points of U(-6, 6)², and the places beside them from which noise takes the targets."""
     x = rng.uniform(-6, 6, (points, 2))
     return x, x + noise * rng.uniform(-6, 6, x.shape)
 
 
-def _checked(noise, rng, points, even=False) -> tuple[float, np.random.Generator, int]:
+def _checked(noise, rng, points, even=False) -> tuple[float, Generator, int]:
     noise = checks.number("noise", noise, at_least=0)
     if noise > MOST_NOISE:
         raise ValueError(f"noise must be at most {MOST_NOISE}, which the tool shows as 50, got {noise:g}")
@@ -428,6 +448,13 @@ def _checked(noise, rng, points, even=False) -> tuple[float, np.random.Generator
     if checks.whole("points", points, at_least=2) % 2 and even:
         raise ValueError(f"points must be an even number, half of them for each class, got {points}")
     return noise, rng, points // 2
+
+
+def _checked_points(x) -> np.ndarray:
+    x = np.asarray(x, dtype=float)
+    if x.ndim != 2 or x.shape[1] != 2:
+        raise ValueError(f"x must have the shape (n, 2), points of the plane, got {x.shape}")
+    return x
 
 
 def _checked_names(names) -> tuple[str, ...]:
