@@ -324,7 +324,8 @@ def coordinate_descent(
 ) -> np.ndarray:
     """The codes by the exact minimum over one coefficient after the other; a step is once round.
 
-    The quickest of the three. J. Friedman, T. Hastie, H. Höfling and R. Tibshirani,
+    The fewest steps of the three; but each is many small ones, which take their time in NumPy
+    unless thousands of examples share them. J. Friedman, T. Hastie, H. Höfling and R. Tibshirani,
     "Pathwise coordinate optimization", Annals of Applied Statistics 1 (2007).
 
     Parameters, result, errors

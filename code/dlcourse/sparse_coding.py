@@ -46,7 +46,7 @@ __all__ = [
     "whiten",
 ]
 
-FORGETTING = 3.0  # after t batches, what came before counts (1 - 1/t)^FORGETTING times
+FORGETTING = 10.0  # after t batches, what came before counts (1 - 1/t)^FORGETTING times
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -151,7 +151,7 @@ def learn_dictionary(
         order = rng.permutation(len(x))
         for first in range(0, len(x), batch_size):
             batch = x[order[first : first + batch_size]]
-            codes = coordinate_descent(batch, dictionary, penalty, tolerance=tolerance)
+            codes = fista(batch, dictionary, penalty, tolerance=tolerance)
             value, size = objective(codes, batch, dictionary, penalty).mean(), np.abs(codes).sum(axis=1).mean()
             t += 1
             remembered = (1 - 1 / t) ** FORGETTING
