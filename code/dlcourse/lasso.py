@@ -41,7 +41,7 @@ CHECK = 4  # steps between two looks at the duality gap, which costs half a step
 def soft_threshold(x: np.ndarray, threshold: float | np.ndarray) -> np.ndarray:
     """Bring each number closer to zero by ``threshold``, those within it to zero.
 
-    It is the z that minimises ½ (z - x)² + threshold |z|. So a gradient step of length t on
+    It is the z that minimises ``½ (z - x)² + threshold |z|``. So a gradient step of length t on
     ½ ‖x - z D‖² is followed by the threshold t λ; one on ‖x - z D‖², the lecture's, too, as
     its gradient is twice as large. With orthonormal atoms, the code itself has the
     threshold λ of x Dᵀ, by the lecture's objective λ/2 (correction M37; lecture item S47).
@@ -93,7 +93,7 @@ def objective(codes: np.ndarray, x: np.ndarray, dictionary: np.ndarray, penalty:
 
 
 def largest_penalty(x: np.ndarray, dictionary: np.ndarray) -> np.ndarray:
-    """The λ of each example from which on all its coefficients are zero, max |x Dᵀ|; shape (n,)."""
+    """The λ of each example from which on all its coefficients are zero, ``max |x Dᵀ|``; shape (n,)."""
     x, dictionary, _, _ = _checked(x, dictionary)
     return np.abs(x @ dictionary.T).max(axis=1)
 
@@ -102,7 +102,7 @@ def kkt_violation(codes: np.ndarray, x: np.ndarray, dictionary: np.ndarray, pena
     """How far codes are from the conditions that hold at the minimum and only there; shape (n,).
 
     With the residual r = x - z D, each atom d has r·d = λ sign(z) where z is not zero, and
-    |r·d| ≤ λ where it is (Karush, Kuhn and Tucker). This is the largest distance from them
+    ``|r·d| ≤ λ`` where it is (Karush, Kuhn and Tucker). This is the largest distance from them
     over the atoms, in units of λ. Lecture item S47.
 
     Parameters, errors
@@ -118,7 +118,7 @@ def kkt_violation(codes: np.ndarray, x: np.ndarray, dictionary: np.ndarray, pena
 def duality_gap(codes: np.ndarray, x: np.ndarray, dictionary: np.ndarray, penalty: float) -> np.ndarray:
     """By how much the objective of each example can be above its minimum at most; shape (n,).
 
-    Any u with |u·d| ≤ λ for all atoms d gives the lower bound u·x - ½ ‖u‖². Here u is a
+    Any u with ``|u·d| ≤ λ`` for all atoms d gives the lower bound u·x - ½ ‖u‖². Here u is a
     multiple of the residual, the best that fits. At the minimum the gap is zero.
 
     S. Boyd and L. Vandenberghe, "Convex Optimization", Cambridge (2004), section 5.
