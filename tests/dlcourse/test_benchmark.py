@@ -39,7 +39,7 @@ def test_runs_alternate_and_the_first_round_is_not_counted(load):
     assert len(rounds) == 3 and {len(one) for one in rounds} == {3} and min(map(min, rounds)) > 0
 
 
-@pytest.mark.parametrize("name", ["epoch", "backprop", "build"])
+@pytest.mark.parametrize("name", ["epoch", "backprop", "sparse_coding", "build"])
 def test_the_table_has_one_place(load, name, tmp_path, monkeypatch):
     bench, measuring = load(name), load("measuring")
     assert (FOLDER / "README.md").read_text(encoding="utf-8").count(bench.BEGIN) == 1
@@ -99,3 +99,21 @@ def test_wrong_gradients_are_not_timed(load, few):
     bench.SIDES["by hand"] = wrong
     with pytest.raises(AssertionError, match="engine and by hand differ"):
         bench.agree([784, 10], few.x[:20], few.y[:20])
+
+
+def test_sparse_codes_and_dictionaries_are_timed_at_the_same_objective(load, monkeypatch):
+    """Small sizes: the table is whole, and both sides are as near the minimum as it says."""
+    bench = load("sparse_coding")
+    monkeypatch.setattr(bench, "ATOMS", 20)
+    monkeypatch.setattr(bench, "PENALTIES", (1.0,))
+    monkeypatch.setattr(bench, "EPOCHS", (1,))
+    x, held_out = bench.examples(400, 100, 4)
+    text, kept = bench.table(1, x, held_out)
+    assert isinstance(kept, bool) and "| λ = 1.0 |" in text
+    dictionary = x[:20] / np.linalg.norm(x[:20], axis=1, keepdims=True)
+    ours, theirs, *_ = bench.coding(x, dictionary, 1.0)
+    least = bench.total(bench.fista(x.astype(float), dictionary.astype(float), 1.0, tolerance=1e-8), x, dictionary, 1.0)
+    for codes in (ours(), theirs()):
+        assert least * (1 - 1e-6) <= bench.total(codes, x, dictionary, 1.0) <= least * (1 + 1.01e-4)
+    with pytest.raises(AssertionError, match="none of"):
+        bench.loosest((1, 2), lambda setting: setting, lambda result: result > 2)
