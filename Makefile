@@ -63,11 +63,7 @@ serve: setup ## show the built book on this machine
 	@$(VENV_PYTHON) -u -m http.server --bind 127.0.0.1 --directory _build/html 0
 
 bench: setup ## compare the speed of dlcourse and others, and of our build and a stock one
-<<<<<<< HEAD
-	@failed=0; for benchmark in epoch cnn backprop build; do \
-=======
-	@failed=0; for benchmark in epoch backprop sparse_coding build; do \
->>>>>>> me
+	@failed=0; for benchmark in epoch cnn backprop sparse_coding build; do \
 	  $(VENV_PYTHON) benchmarks/$$benchmark.py $(ARGS) || failed=1; \
 	done; exit $$failed
 
