@@ -1,7 +1,8 @@
-"""Images as light as they can be without a loss, and in their place before they are loaded.
+"""Images as light as they can be without a loss that one sees, and in their place before they are loaded.
 
 A figure is written as PNG, which the notebooks keep. Pages show it as lossless WebP where
-that is smaller; for figures it is a third of the size. Each image has its width and height,
+that is smaller; for figures it is a third of the size. One that is heavy all the same, as a
+photograph is, is shown as WebP of good quality. Each image has its width and height,
 so that the text doesn't move when it comes, and all but a page's first are loaded when
 the reader gets near.
 """
@@ -26,8 +27,12 @@ ATTRIBUTE = re.compile(r"([^\s\"'<>/=]+)(?:\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\
 WIDTH = re.compile(r"(?:^|;)\s*width:\s*(\d+(?:\.\d+)?)px")
 
 
+HEAVY = 60_000  # bytes without a loss, from which on a picture may lose what nobody sees
+QUALITY = 80  # of 100
+
+
 def light(file: Path, cache: Path) -> Path:
-    """The file as lossless WebP where that is smaller, else the file itself.
+    """The file as WebP where that is smaller, else the file itself.
 
     What was made once is kept in ``cache``, under the hash of the content.
     """
@@ -48,6 +53,8 @@ def light(file: Path, cache: Path) -> Path:
             if has_alpha and image.getextrema()[3] == (255, 255):
                 image = image.convert("RGB")  # Matplotlib writes an alpha channel that says nothing
             image.save(unfinished, "WEBP", lossless=True, quality=80, method=4, exact=True)
+            if unfinished.stat().st_size > HEAVY:
+                image.save(unfinished, "WEBP", quality=QUALITY, method=4)
         if unfinished.stat().st_size >= len(data):
             unfinished.unlink()
             none.touch()

@@ -10,11 +10,14 @@ function mark(formula) {
   formula.classList.toggle("more-after", formula.scrollLeft < more - 1);
 }
 
+const formulas = document.querySelectorAll(".math-scroll");
 const sizes = new ResizeObserver((entries) => entries.forEach((entry) => mark(entry.target)));
-for (const formula of document.querySelectorAll(".math-scroll")) {
+for (const formula of formulas) {
   sizes.observe(formula);
   formula.addEventListener("scroll", () => mark(formula), { passive: true });
 }
+// A font that arrives makes a formula wider, and the box around it stays as it was.
+document.fonts.addEventListener("loadingdone", () => formulas.forEach(mark));
 
 // What the search shows of a page has each formula once.
 if (typeof Search !== "undefined") {
