@@ -34,10 +34,10 @@ QUALITY = 80  # of 100
 def light(file: Path, cache: Path) -> Path:
     """The file as WebP where that is smaller, else the file itself.
 
-    What was made once is kept in ``cache``, under the hash of the content.
+    What was made once is kept in ``cache``, under the hash of the content and of these settings.
     """
     data = file.read_bytes()
-    name = hashlib.sha256(data).hexdigest()[:32]
+    name = hashlib.sha256(data + f"{HEAVY} {QUALITY}".encode()).hexdigest()[:32]
     made, none = cache / f"{name}.webp", cache / f"{name}.none"
     if none.exists():
         return file
